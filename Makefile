@@ -1,0 +1,50 @@
+# demo, test, check, bench, prove, train-demo: each is one word for one need.
+# TORCH_INDEX: another package index for torch, for example a CUDA or CPU-only one (see README).
+PYTHON ?= python3
+VENV ?= .venv
+TORCH_INDEX ?=
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check -q
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test check bench prove train-demo install system-packages clean
+
+demo: $(VENV)/.ready-app
+	$(BIN)/dragonfly-med demo
+
+test: system-packages $(VENV)/.ready-test
+	$(MAKE) check
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu and not slow"
+
+check: $(VENV)/.ready-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_layout.py
+
+bench: $(VENV)/.ready-test
+	$(BIN)/dragonfly-med bench
+
+prove: system-packages $(VENV)/.ready-test
+	$(BIN)/python -m pytest -m slow
+
+train-demo: $(VENV)/.ready-test
+	$(BIN)/dragonfly-med train-demo
+
+install: $(VENV)/.ready-app
+
+$(VENV)/.ready-app: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
+	$(PIP) install -c constraints.txt -e '.[web,worker]'
+	touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready-app
+	$(PIP) install -c constraints.txt -e '.[web,worker,train,test]'
+	touch $@
+
+system-packages:
+	sh deploy/test-packages.sh
+
+clean:
+	rm -rf $(VENV) .make .pytest_cache .mypy_cache .ruff_cache

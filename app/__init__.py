@@ -1,0 +1,1 @@
+"""The application: web pages, interface and worker over model, dicom and storage."""

@@ -1,0 +1,1 @@
+"""DICOM and pictures: reading, guarding, rendering, grouping and de-identifying."""

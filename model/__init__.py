@@ -1,0 +1,1 @@
+"""Dragonfly: the vision-language model, its processor, prompts and engine."""

@@ -1,0 +1,1 @@
+"""What is kept: rows, files, the audit log and the paper."""
