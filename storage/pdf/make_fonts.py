@@ -11,7 +11,10 @@ from pathlib import Path
 
 from fontTools import subset
 
-WEIGHTS = {"Regular": "400Regular/NotoSansKR_400Regular.ttf", "SemiBold": "600SemiBold/NotoSansKR_600SemiBold.ttf"}
+WEIGHTS = {
+    "Regular": "400Regular/NotoSansKR_400Regular.ttf",
+    "SemiBold": "600SemiBold/NotoSansKR_600SemiBold.ttf",
+}
 FONTS = Path(__file__).parent / "fonts"
 KEPT = [
     (0x20, 0x17F),  # Latin
