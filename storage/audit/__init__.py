@@ -1,0 +1,1 @@
+"""The record of what happened: keyed chain, Merkle tree, signed checkpoints."""

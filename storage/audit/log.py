@@ -1,0 +1,166 @@
+"""Appending to the log: chain each entry, grow the tree, sign a checkpoint when it is due.
+
+Called last in a transaction, under the lock of the one head row, so that entries stand in the order in
+which their changes commit, and a change and its entries commit together or not at all.
+"""
+
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.orm import Session
+
+from storage.audit.canonical import canonical
+from storage.audit.keys import AuditKeys
+from storage.audit.merkle import Frontier, leaf_hash
+from storage.errors import ChainBroken
+from storage.rows import AuditCheckpointRow, AuditEventRow, AuditHeadRow, AuditIndexRow
+
+CHECKPOINT_ENTRIES = 1000
+CHECKPOINT_AGE = timedelta(seconds=60)
+START = b"\x00" * 32
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where an entry stands: its number, the log it is in and the digest of its bytes."""
+
+    log: str
+    seq: int
+    leaf: str
+
+
+def open_log(session: Session, keys: AuditKeys, now: datetime) -> None:
+    """Make the head of a new log; an existing one is checked to have its key here."""
+    head = session.get(AuditHeadRow, 1)
+    if head is None:
+        log = uuid.uuid4().hex
+        session.add(
+            AuditHeadRow(
+                id=1,
+                log=log,
+                size=0,
+                epoch=0,
+                front=b"",
+                mac=START,
+                sealed_size=0,
+                sealed_at=now,
+                sealed_digest="",
+            )
+        )
+        session.flush()
+        return
+    keys.chain(head.epoch)
+    keys.destroy_before(head.epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where the entries stand, and the epoch of the chain key once this commits."""
+
+    positions: tuple[Position, ...]
+    epoch: int
+    sealed: bool
+
+
+def append(session: Session, keys: AuditKeys, entries: Sequence[dict[str, Any]], now: datetime) -> Appended:
+    """Write the entries at the end of the log."""
+    head = _locked_head(session)
+    tree, mac, key = Frontier(head.size, head.front), head.mac, keys.chain(head.epoch)
+    positions, events, index = [], [], []
+    for entry in entries:
+        seq = tree.size
+        body = canonical({**entry, "log": head.log, "seq": seq})
+        leaf = leaf_hash(body)
+        mac = chained(key, mac, seq, leaf)
+        events.append({"seq": seq, "epoch": head.epoch, "body": body, "mac": mac})
+        index.append(_index(seq, entry, now))
+        tree.add(leaf)
+        positions.append(Position(head.log, seq, leaf.hex()))
+    session.execute(insert(AuditEventRow), events)
+    session.execute(insert(AuditIndexRow), index)
+    head.size, head.front, head.mac = tree.size, tree.packed(), mac
+    before = head.epoch
+    if tree.size - head.sealed_size >= CHECKPOINT_ENTRIES or now - head.sealed_at >= CHECKPOINT_AGE:
+        seal_log(session, keys, now, head)
+    session.flush()
+    return Appended(tuple(positions), head.epoch, head.epoch != before)
+
+
+def chained(key: bytes, previous: bytes, seq: int, leaf: bytes) -> bytes:
+    """The chain value of an entry: HMAC-SHA256 over the one before, its number and its leaf hash."""
+    return hmac.new(key, previous + seq.to_bytes(8, "big") + leaf, hashlib.sha256).digest()
+
+
+def seal_log(session: Session, keys: AuditKeys, now: datetime, head: AuditHeadRow | None = None) -> None:
+    """Sign how long the log is and what its tree hash is, and move the chain key on."""
+    head = head or _locked_head(session)
+    if head.size == head.sealed_size:
+        return
+    body = canonical(
+        {
+            "log": head.log,
+            "size": head.size,
+            "root": Frontier(head.size, head.front).root().hex(),
+            "time": stamp(now),
+            "epoch": head.epoch,
+            "previous": head.sealed_digest,
+        }
+    )
+    session.add(AuditCheckpointRow(size=head.size, body=body, sig=keys.sign(body)))
+    keys.prepare_next(head.epoch)
+    head.epoch += 1
+    head.sealed_size, head.sealed_at, head.sealed_digest = head.size, now, hashlib.sha256(body).hexdigest()
+
+
+def stamp(moment: datetime) -> str:
+    """UTC with microseconds, always of the same length."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def rebuild_index(session: Session) -> int:
+    """Make the search table again from the entries; returns how many."""
+    session.execute(text("DELETE FROM audit_index"))
+    rows = session.execute(select(AuditEventRow.seq, AuditEventRow.body).order_by(AuditEventRow.seq)).all()
+    for seq, body in rows:
+        entry = json.loads(body)
+        session.execute(insert(AuditIndexRow), [_index(seq, entry, datetime.fromisoformat(entry["time"]))])
+    return len(rows)
+
+
+def size_of(session: Session) -> int:
+    """How many entries the log has."""
+    return session.execute(select(func.count()).select_from(AuditEventRow)).scalar_one()
+
+
+def _locked_head(session: Session) -> AuditHeadRow:
+    head = session.execute(
+        select(AuditHeadRow)
+        .where(AuditHeadRow.id == 1)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).scalar_one_or_none()
+    if head is None:
+        raise ChainBroken(reason="the log has no head; run migrate")
+    return head
+
+
+def _index(seq: int, entry: dict[str, Any], now: datetime) -> dict[str, Any]:
+    thing = entry.get("object") or {}
+    return {
+        "seq": seq,
+        "time": now,
+        "actor": entry["actor"]["id"],
+        "role": entry["actor"]["role"],
+        "action": entry["action"],
+        "outcome": entry["outcome"],
+        "subject": entry.get("subject"),
+        "object_type": thing.get("type"),
+        "object_id": thing.get("id"),
+    }

@@ -1,0 +1,83 @@
+"""Finding entries: by person, action, subject and time; newest first."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from storage.rows import AuditCheckpointRow, AuditEventRow, AuditHeadRow, AuditIndexRow
+from storage.verifier import CANNOT_TELL, TAMPERED, Broken, CannotTell, Checker, Verdict, check_rows
+
+
+def find(
+    session: Session,
+    *,
+    actor: str = "",
+    action: str = "",
+    subject: str = "",
+    object_id: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[dict[str, Any]]:
+    """At most `limit` entries, newest first; `before` is the number to go on from."""
+    query = select(AuditEventRow.body).join(AuditIndexRow, AuditIndexRow.seq == AuditEventRow.seq)
+    if actor:
+        query = query.where(AuditIndexRow.actor == actor)
+    if action:
+        query = query.where(AuditIndexRow.action.startswith(action, autoescape=True))
+    if subject:
+        query = query.where(AuditIndexRow.subject == subject)
+    if object_id:
+        query = query.where(AuditIndexRow.object_id == object_id)
+    if since:
+        query = query.where(AuditIndexRow.time >= since)
+    if until:
+        query = query.where(AuditIndexRow.time < until)
+    if before is not None:
+        query = query.where(AuditIndexRow.seq < before)
+    query = query.order_by(AuditIndexRow.seq.desc()).limit(limit)
+    return [json.loads(body) for (body,) in session.execute(query)]
+
+
+def verify_rows(
+    session: Session, public_pem: bytes, first_key: bytes | None = None, anchors: dict[int, str] | None = None
+) -> Verdict:
+    """The verdict about the tables of this database, on either kind of it."""
+    public = load_pem_public_key(public_pem)
+    if not isinstance(public, Ed25519PublicKey):
+        return Verdict(CANNOT_TELL, 0, ("Cannot tell: the public key is not an Ed25519 key.",))
+    checker = Checker(public, first_key, dict(anchors or {}))
+    head = session.execute(select(AuditHeadRow.log, AuditHeadRow.size, AuditHeadRow.mac)).one_or_none()
+    if head is None:
+        return Verdict(CANNOT_TELL, 0, ("Cannot tell: there is no log.",))
+    sealed = {
+        size: (body, sig)
+        for size, body, sig in session.execute(
+            select(AuditCheckpointRow.size, AuditCheckpointRow.body, AuditCheckpointRow.sig)
+        )
+        if size <= head.size
+    }
+    try:
+        lines = check_rows(checker, _events(session, head.size), sealed, (head.log, head.size, head.mac))
+        return Verdict(0, checker.size, lines)
+    except Broken as broken:
+        return Verdict(TAMPERED, checker.size, (f"First broken: {broken}.",))
+    except CannotTell as error:
+        return Verdict(CANNOT_TELL, checker.size, (f"Cannot tell: {error}",))
+
+
+def _events(session: Session, size: int) -> Iterator[tuple[int, int, bytes, bytes]]:
+    query = (
+        select(AuditEventRow.seq, AuditEventRow.epoch, AuditEventRow.body, AuditEventRow.mac)
+        .where(AuditEventRow.seq < size)
+        .order_by(AuditEventRow.seq)
+        .execution_options(yield_per=2000)
+    )
+    yield from ((seq, epoch, body, mac) for seq, epoch, body, mac in session.execute(query))

@@ -1,0 +1,249 @@
+"""The only ways to the tables: `read()` and `write(actor)`.
+
+A change cannot be made without saying who made it, and cannot be committed without saying what it was.
+SQLite runs with WAL and synchronous=FULL: with NORMAL an acknowledged audit entry can be lost in a power cut.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+
+from storage.audit.actions import ACTIONS
+from storage.audit.keys import AuditKeys
+from storage.audit.log import Position, append, open_log, seal_log, stamp
+from storage.errors import Conflict, DatabaseAway, DiskFull, StorageError, Unreadable, UnrecordedChange
+from storage.rows import PatientKeyRow, PatientRow, SessionRow, SignInTryRow, TokenRow, UploadRow, WorkerRow
+from storage.sealing import Keyring, seal, unseal
+
+SQLITE_PRAGMAS = ("busy_timeout=30000", "foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL")
+HOUSEKEEPING = {SessionRow, SignInTryRow, TokenRow, UploadRow, WorkerRow}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does it: a person by id, or a part of the system by name; the session only as a digest."""
+
+    id: str
+    role: str
+    session: str | None = None
+    ip: str | None = None
+    auth: str | None = None
+
+
+def new_id() -> str:
+    """An id that cannot be guessed."""
+    return uuid.uuid4().hex
+
+
+def utc_now() -> datetime:
+    """The clock of production."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Tx:
+    """One reading or one change: the session, who, when, and what will be recorded of it."""
+
+    session: Session
+    actor: Actor
+    now: datetime
+    keyring: Keyring
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    positions: tuple[Position, ...] = ()
+    _keys: dict[str, bytes] = field(default_factory=dict)
+
+    def record(
+        self,
+        action: str,
+        *,
+        subject: str | None = None,
+        object_type: str | None = None,
+        object_id: str | None = None,
+        outcome: str = "success",
+        before: str | None = None,
+        after: str | None = None,
+        reason: str | None = None,
+        **facts: Any,
+    ) -> None:
+        """Say what this change is. Facts are ids, counts and digests: never a name, a date of birth or free text."""
+        if action not in ACTIONS:
+            raise ValueError(f"{action} is no action of the audit log.")
+        entry: dict[str, Any] = {
+            "v": 1,
+            "id": new_id(),
+            "time": stamp(self.now),
+            "action": action,
+            "code": ACTIONS[action],
+            "outcome": outcome,
+            "actor": {
+                "id": self.actor.id,
+                "role": self.actor.role,
+                "session": self.actor.session,
+                "auth": self.actor.auth,
+                "ip": self.actor.ip,
+            },
+            "subject": subject,
+            "object": {"type": object_type, "id": object_id, "sha256_before": before, "sha256_after": after},
+            "reason": reason,
+        }
+        entry.update(facts)
+        self.entries.append(entry)
+
+    def patient_key(self, patient_id: str) -> bytes:
+        """The patient's key; raises Unreadable once it was destroyed."""
+        if patient_id not in self._keys:
+            row = self.session.get(PatientKeyRow, patient_id)
+            if row is None:
+                raise Unreadable(patient="erased")
+            self._keys[patient_id] = self.keyring.patient_key(patient_id, row.wrapped)
+        return self._keys[patient_id]
+
+    def remember_key(self, patient_id: str, key: bytes) -> None:
+        """A key that was just made in this change."""
+        self._keys[patient_id] = key
+
+    def seal(self, patient_id: str, data: bytes, context: str) -> bytes:
+        """Seal a field of a patient; `context` names row and column, so that sealed values cannot be swapped."""
+        return seal(self.patient_key(patient_id), data, context.encode())
+
+    def unseal(self, patient_id: str, sealed: bytes, context: str) -> bytes:
+        """Open a field of a patient; raises Unreadable."""
+        return unseal(self.patient_key(patient_id), sealed, context.encode())
+
+    def ref(self, patient_id: str) -> str:
+        """The patient's pseudonym, for the audit log."""
+        row = self.session.get(PatientRow, patient_id)
+        return row.ref if row else ""
+
+
+class Database:
+    """The tables of one installation."""
+
+    def __init__(
+        self, url: str, keyring: Keyring, audit_keys: AuditKeys, clock: Callable[[], datetime] = utc_now
+    ):
+        self.engine = make_engine(url)
+        self.keyring, self.audit_keys, self.clock = keyring, audit_keys, clock
+
+    def open(self, actor: Actor) -> None:
+        """Start the log, or check that it can go on; raises KeyMissing, ChainBroken."""
+        with self._session() as session:
+            self._begin(session)
+            open_log(session, self.audit_keys, self.clock())
+            session.commit()
+
+    @contextmanager
+    def read(self, actor: Actor) -> Iterator[Tx]:
+        """Look without recording: for what is no patient's, or is recorded by the caller's own write."""
+        with self._session() as session:
+            yield Tx(session, actor, self.clock(), self.keyring)
+            session.rollback()
+
+    @contextmanager
+    def write(self, actor: Actor) -> Iterator[Tx]:
+        """One change by one person; it commits with its audit entries or not at all.
+
+        raises: UnrecordedChange, Conflict, DatabaseAway, DiskFull
+        """
+        with self._session() as session:
+            self._begin(session)
+            tx = Tx(session, actor, self.clock(), self.keyring)
+            yield tx
+            if not tx.entries:
+                raise UnrecordedChange(actor=actor.id)
+            session.flush()
+            appended = append(session, self.audit_keys, tx.entries, tx.now)
+            session.commit()
+            tx.positions = appended.positions
+        if appended.sealed:
+            self.audit_keys.destroy_before(appended.epoch)
+
+    @contextmanager
+    def keep_house(self, actor: Actor) -> Iterator[Tx]:
+        """Heartbeats, counters and last-seen times, which say nothing anybody did and so need no entry.
+
+        raises: UnrecordedChange when anything else is changed
+        """
+        with self._session() as session:
+            self._begin(session)
+            tx = Tx(session, actor, self.clock(), self.keyring)
+            changed: set[type] = set()
+
+            @sa.event.listens_for(session, "before_flush")
+            def _note(flushed: Session, *_: Any) -> None:
+                changed.update(type(row) for row in (*flushed.new, *flushed.dirty, *flushed.deleted))
+
+            yield tx
+            session.flush()
+            if tx.entries or not changed <= HOUSEKEEPING:
+                raise UnrecordedChange(actor=actor.id)
+            session.commit()
+
+    def seal_log(self, actor: Actor, reason: str) -> None:
+        """Sign a checkpoint now: before an export, and when the application stops."""
+        with self.write(actor) as tx:
+            tx.record("audit.exported" if reason == "export" else "application.stopped", reason=reason)
+        with self._session() as session:
+            self._begin(session)
+            seal_log(session, self.audit_keys, self.clock())
+            session.commit()
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        try:
+            with Session(self.engine, expire_on_commit=False) as session:
+                yield session
+        except IntegrityError as error:
+            raise Conflict() from error
+        except DBAPIError as error:
+            raise _translated(error) from error
+
+    def _begin(self, session: Session) -> None:
+        # Readers that become writers could deadlock each other on SQLite: a change takes the lock at once.
+        if self.engine.dialect.name == "sqlite":
+            session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _translated(error: DBAPIError) -> StorageError:
+    words = str(error.orig).lower()
+    if "disk is full" in words or "no space left" in words:
+        return DiskFull()
+    if isinstance(error, OperationalError) or error.connection_invalidated:
+        return DatabaseAway()
+    return StorageError(kind=type(error.orig).__name__)
+
+
+def make_engine(url: str) -> sa.Engine:
+    """An engine for SQLite (WAL, FULL) or PostgreSQL, shared by the tables and the job engine."""
+    if url.startswith("sqlite"):
+        path = sa.make_url(url).database
+        if path:
+            Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = sa.create_engine(url, pool_size=20, max_overflow=0, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+
+        @sa.event.listens_for(engine, "connect")
+        def _prepare(connection: Any, _record: Any) -> None:
+            connection.isolation_level = "IMMEDIATE"
+            for pragma in SQLITE_PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def sha256_of(text: str | bytes) -> str:
+    """The digest that stands in an entry instead of the text."""
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()

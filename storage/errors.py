@@ -1,0 +1,87 @@
+"""What can go wrong with what is kept.
+
+StorageError
+├── NotFound            no such thing for this person
+├── Conflict            somebody else changed it first, or its state forbids it
+├── WrongPatient        a picture of another patient was offered to a study
+├── UnrecordedChange    a change tried to commit without an audit entry
+├── ChainBroken         the audit log does not continue from where it stands
+├── KeyMissing          the audit or site key that this database needs is not there
+├── Unreadable          sealed data was altered, cut, or its key was destroyed
+├── DatabaseAway        the database cannot be reached or is locked
+├── DiskFull            no room; nothing was written
+└── TooManyTries        wrong passwords; wait before the next
+"""
+
+from typing import Any
+
+
+class StorageError(Exception):
+    """Something that is kept, or should be, is not as it must be."""
+
+    code = "storage.error"
+
+    def __init__(self, **facts: Any):
+        detail = ", ".join(f"{name}={value}" for name, value in facts.items())
+        super().__init__(f"{self.__doc__}{' ' + detail + '.' if detail else ''}")
+        self.facts = facts
+
+
+class NotFound(StorageError):
+    """There is no such thing, or it belongs to somebody else."""
+
+    code = "storage.not_found"
+
+
+class Conflict(StorageError):
+    """It was changed by somebody else meanwhile, or its state forbids this."""
+
+    code = "storage.conflict"
+
+
+class WrongPatient(StorageError):
+    """The picture belongs to another patient than the study."""
+
+    code = "storage.wrong_patient"
+
+
+class UnrecordedChange(StorageError):
+    """A change was about to commit without an audit entry."""
+
+    code = "storage.unrecorded_change"
+
+
+class ChainBroken(StorageError):
+    """The audit log does not continue from where it stands."""
+
+    code = "storage.chain_broken"
+
+
+class KeyMissing(StorageError):
+    """A key that this database needs is not there."""
+
+    code = "storage.key_missing"
+
+
+class Unreadable(StorageError):
+    """Sealed data was altered or cut, or its key was destroyed."""
+
+    code = "storage.unreadable"
+
+
+class DatabaseAway(StorageError):
+    """The database cannot be reached or is locked."""
+
+    code = "storage.database_away"
+
+
+class DiskFull(StorageError):
+    """There is no room left; nothing was written."""
+
+    code = "storage.disk_full"
+
+
+class TooManyTries(StorageError):
+    """Too many wrong passwords for this account from this place."""
+
+    code = "storage.too_many_tries"

@@ -1,0 +1,219 @@
+"""People: who they are, their one role, their password, what they prefer.
+
+Passwords are argon2id over the NFC form (a Hangul password typed on another system has other bytes).
+Wrong tries make the next one wait longer and longer, and never lock an account for good: a stranger
+could lock out a ward.
+"""
+
+import threading
+import unicodedata
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import func, select
+
+from storage.database import Tx, new_id
+from storage.errors import Conflict, NotFound, TooManyTries
+from storage.rows import SessionRow, SignInTryRow, UserRow
+
+Role = Literal["clinician", "researcher", "admin", "auditor"]
+ROLES: tuple[Role, ...] = ("clinician", "researcher", "admin", "auditor")
+SHORTEST_PASSWORD = 10
+FREE_TRIES, LONGEST_WAIT = 3, timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person as the application sees them."""
+
+    id: str
+    username: str
+    display_name: str
+    role: Role
+    active: bool
+    language: str
+    theme: str
+    panel_width: int
+
+
+class Passwords:
+    """Argon2id with 64 MiB, three passes; two at a time, because each one costs memory and a core."""
+
+    def __init__(self, hasher: PasswordHasher | None = None):
+        self._hasher = hasher or PasswordHasher(time_cost=3, memory_cost=65536, parallelism=4)
+        self._gate = threading.Semaphore(2)
+        self._decoy = self._hasher.hash("nobody has this password")
+
+    def hash(self, password: str) -> str:
+        """The hash to keep."""
+        with self._gate:
+            return self._hasher.hash(unicodedata.normalize("NFC", password))
+
+    def fits(self, kept: str | None, password: str) -> bool:
+        """Whether it is the password; takes as long for an account that does not exist."""
+        with self._gate:
+            try:
+                return self._hasher.verify(
+                    kept or self._decoy, unicodedata.normalize("NFC", password)
+                ) and bool(kept)
+            except (VerificationError, InvalidHashError):
+                return False
+
+    def outdated(self, kept: str) -> bool:
+        """Whether today's settings are stronger than those of this hash."""
+        return self._hasher.check_needs_rehash(kept)
+
+
+def add(tx: Tx, passwords: Passwords, *, username: str, display_name: str, role: Role, password: str) -> User:
+    """A new person; raises Conflict when the name is taken, ValueError for an unknown role or a short password."""
+    name = folded(username)
+    if role not in ROLES:
+        raise ValueError(f"{role} is no role; choose one of {', '.join(ROLES)}.")
+    check_password(password)
+    if not name:
+        raise ValueError("A user needs a name.")
+    if tx.session.execute(select(UserRow.id).where(UserRow.username == name)).first():
+        raise Conflict(object="user")
+    row = UserRow(
+        id=new_id(),
+        username=name,
+        display_name=unicodedata.normalize("NFC", display_name),
+        role=role,
+        password_hash=passwords.hash(password),
+        active=True,
+        language="en",
+        theme="system",
+        panel_width=440,
+        created_at=tx.now,
+    )
+    tx.session.add(row)
+    tx.session.flush()
+    tx.record("user.added", object_type="user", object_id=row.id, role=role)
+    return _user(row)
+
+
+def check_password(password: str) -> None:
+    """Raises ValueError when it is too short to protect anything."""
+    if len(unicodedata.normalize("NFC", password)) < SHORTEST_PASSWORD:
+        raise ValueError(f"A password needs at least {SHORTEST_PASSWORD} characters.")
+
+
+def authenticate(tx: Tx, passwords: Passwords, username: str, password: str, network: str) -> User | None:
+    """The person, or None; raises TooManyTries(seconds) while the account has to wait from this network."""
+    account = tx.keyring.pseudonym("sign-in", folded(username), network)
+    tries = tx.session.get(SignInTryRow, account)
+    if tries and (wait := (tries.last_at + _wait(tries.failures) - tx.now).total_seconds()) > 0:
+        raise TooManyTries(seconds=int(wait) + 1)
+    row = tx.session.execute(select(UserRow).where(UserRow.username == folded(username))).scalar_one_or_none()
+    fits = passwords.fits(row.password_hash if row else None, password)
+    if row is None or not fits or not row.active:
+        if tries is None:
+            tries = SignInTryRow(account_digest=account, failures=0, last_at=tx.now)
+            tx.session.add(tries)
+        tries.failures, tries.last_at = tries.failures + 1, tx.now
+        return None
+    if tries is not None:
+        tx.session.delete(tries)
+    if passwords.outdated(row.password_hash):
+        row.password_hash = passwords.hash(password)
+    return _user(row)
+
+
+def confirm(tx: Tx, passwords: Passwords, user_id: str, password: str, network: str) -> bool:
+    """Whether a signed-in person knows their password, with the same growing delay."""
+    row = _row(tx, user_id)
+    return authenticate(tx, passwords, row.username, password, network) is not None
+
+
+def get(tx: Tx, user_id: str) -> User:
+    """A person by id; raises NotFound."""
+    return _user(_row(tx, user_id))
+
+
+def everyone(tx: Tx) -> list[User]:
+    """All people, by name."""
+    return [_user(row) for row in tx.session.execute(select(UserRow).order_by(UserRow.username)).scalars()]
+
+
+def count(tx: Tx) -> int:
+    """How many people there are."""
+    return tx.session.execute(select(func.count()).select_from(UserRow)).scalar_one()
+
+
+def change(
+    tx: Tx,
+    passwords: Passwords,
+    user_id: str,
+    *,
+    role: Role | None = None,
+    active: bool | None = None,
+    display_name: str | None = None,
+    password: str | None = None,
+) -> User:
+    """Change a person; a new role, password or leave ends all their sessions."""
+    row = _row(tx, user_id)
+    if role is not None and role not in ROLES:
+        raise ValueError(f"{role} is no role; choose one of {', '.join(ROLES)}.")
+    row.role = role or row.role
+    row.active = row.active if active is None else active
+    row.display_name = display_name or row.display_name
+    if password is not None:
+        check_password(password)
+        row.password_hash = passwords.hash(password)
+        tx.record("user.password_changed", object_type="user", object_id=user_id)
+    if role is not None or active is not None or password is not None:
+        for session in tx.session.execute(select(SessionRow).where(SessionRow.user_id == user_id)).scalars():
+            tx.session.delete(session)
+    tx.record("user.changed", object_type="user", object_id=user_id, role=row.role, active=row.active)
+    return _user(row)
+
+
+def prefer(
+    tx: Tx,
+    user_id: str,
+    *,
+    language: str | None = None,
+    theme: str | None = None,
+    panel_width: int | None = None,
+) -> User:
+    """Keep what a person prefers."""
+    row = _row(tx, user_id)
+    row.language = language or row.language
+    row.theme = theme or row.theme
+    row.panel_width = panel_width or row.panel_width
+    tx.record("session.preferences", object_type="user", object_id=user_id)
+    return _user(row)
+
+
+def folded(username: str) -> str:
+    """One form of a name, whatever case or composition it is typed in."""
+    return unicodedata.normalize("NFC", username).strip().casefold()[:120]
+
+
+def _wait(failures: int) -> timedelta:
+    if failures < FREE_TRIES:
+        return timedelta(0)
+    return min(timedelta(seconds=2 ** (failures - FREE_TRIES)), LONGEST_WAIT)
+
+
+def _row(tx: Tx, user_id: str) -> UserRow:
+    row = tx.session.get(UserRow, user_id)
+    if row is None:
+        raise NotFound(object="user")
+    return row
+
+
+def _user(row: UserRow) -> User:
+    return User(
+        id=row.id,
+        username=row.username,
+        display_name=row.display_name,
+        role=row.role,  # type: ignore[arg-type]
+        active=row.active,
+        language=row.language,
+        theme=row.theme,
+        panel_width=row.panel_width,
+    )

@@ -1,0 +1,330 @@
+"""Is the log as it was written? One file for an auditor: the standard library and `cryptography`, no more.
+
+    python verifier.py LOG --public public.pem [--first-key first-chain.key] [--anchor SIZE:ROOT ...]
+
+LOG is an exported file or a copy of the SQLite database. Exit status: 0 clean, 1 tampered (the first broken
+entry is named), 2 cannot tell. The public key proves everything up to the last checkpoint; the escrowed
+first key proves every entry; an anchor (size and tree hash, as printed on a report) proves that nothing
+at the end was cut away. Covered: order, content, times, chain, tree, signatures, the file's every byte.
+Not covered: what was never recorded.
+"""
+
+import argparse
+import hashlib
+import hmac
+import json
+import sqlite3
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+CLEAN, TAMPERED, CANNOT_TELL = 0, 1, 2
+BACKWARDS_SECONDS = 2.0
+
+
+class Broken(Exception):
+    """The first thing that is not as it was written."""
+
+
+class CannotTell(Exception):
+    """The log or the keys cannot be read."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found, as a status and sentences."""
+
+    status: int
+    entries: int
+    lines: tuple[str, ...]
+
+
+@dataclass
+class Checker:
+    """Everything that must hold, entry by entry."""
+
+    public: Ed25519PublicKey
+    first_key: bytes | None
+    anchors: dict[int, str]
+    log: str | None = None
+    size: int = 0
+    epoch: int = 0
+    sealed: int = 0
+    mac: bytes = b"\x00" * 32
+    previous: str = ""
+    time: str = ""
+    tree: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.key = self.first_key
+
+    def entry(self, epoch: int, body: bytes, mac: bytes) -> None:
+        """One entry in its place."""
+        name = f"entry {self.size}"
+        record = self._record(body, name)
+        if record.get("seq") != self.size:
+            raise Broken(f"{name}: stands in the place of entry {record.get('seq')}")
+        self.log = self.log or record.get("log")
+        if record.get("log") != self.log:
+            raise Broken(f"{name}: belongs to another log")
+        if epoch != self.epoch:
+            raise Broken(f"{name}: carries the key number {epoch}, not {self.epoch}")
+        leaf = hashlib.sha256(b"\x00" + body).digest()
+        if self.key is not None:
+            chain = self.mac + self.size.to_bytes(8, "big") + leaf
+            if not hmac.compare_digest(hmac.new(self.key, chain, hashlib.sha256).digest(), mac):
+                raise Broken(f"{name}: does not continue the chain")
+        self._time(str(record.get("time", "")), name)
+        self.mac = mac
+        self._grow(leaf)
+        anchor = self.anchors.get(self.size)
+        if anchor is not None and anchor != self._root().hex():
+            raise Broken(f"entry {self.size - 1} or before: the tree hash is not that of the anchor")
+
+    def checkpoint(self, size: int, body: bytes, signature: bytes) -> None:
+        """A signed statement about everything before it."""
+        name = f"checkpoint {size}"
+        record = self._record(body, name)
+        try:
+            self.public.verify(signature, body)
+        except InvalidSignature:
+            raise Broken(f"{name}: its signature does not hold") from None
+        expected = {
+            "size": self.size,
+            "root": self._root().hex(),
+            "log": self.log,
+            "epoch": self.epoch,
+            "previous": self.previous,
+        }
+        if size != self.size:
+            raise Broken(f"{name}: stands after entry {self.size - 1}")
+        for what, value in expected.items():
+            if record.get(what) != value:
+                raise Broken(f"entry {self.sealed} to {self.size - 1}: not what {name} signed ({what})")
+        self.previous = hashlib.sha256(body).hexdigest()
+        self.sealed, self.epoch = self.size, self.epoch + 1
+        if self.key is not None:
+            self.key = hashlib.sha256(b"evolve" + self.key).digest()
+
+    def end(self) -> tuple[str, ...]:
+        """What was proved, and what was not."""
+        missing = [size for size in self.anchors if size > self.size]
+        if missing:
+            raise Broken(f"entry {self.size}: missing, an anchor proves that there were {max(missing)}")
+        lines = [f"{self.size} entries, sealed by signed checkpoints up to entry {self.sealed}."]
+        if self.key is None and self.sealed < self.size:
+            lines.append(
+                f"The last {self.size - self.sealed} entries need the escrowed first key to be proved."
+            )
+        lines.append(f"Tree hash {self._root().hex()} at size {self.size}.")
+        return tuple(lines)
+
+    def _record(self, body: bytes, name: str) -> dict[str, Any]:
+        try:
+            record = json.loads(body)
+        except ValueError:
+            raise Broken(f"{name}: cannot be read") from None
+        if not isinstance(record, dict) or canonical(record) != body:
+            raise Broken(f"{name}: is not written in the canonical form")
+        return record
+
+    def _time(self, time: str, name: str) -> None:
+        if self.time and _seconds(time) < _seconds(self.time) - BACKWARDS_SECONDS:
+            raise Broken(f"{name}: its time runs backwards")
+        self.time = max(self.time, time)
+
+    def _grow(self, node: bytes) -> None:
+        carry = self.size
+        while carry & 1:
+            node = hashlib.sha256(b"\x01" + self.tree.pop() + node).digest()
+            carry >>= 1
+        self.tree.append(node)
+        self.size += 1
+
+    def _root(self) -> bytes:
+        if not self.tree:
+            return hashlib.sha256(b"").digest()
+        root = self.tree[-1]
+        for left in reversed(self.tree[:-1]):
+            root = hashlib.sha256(b"\x01" + left + root).digest()
+        return root
+
+
+def canonical(value: Any) -> bytes:
+    """The one way to write a record."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def _seconds(time: str) -> float:
+    from datetime import datetime
+
+    try:
+        return datetime.fromisoformat(time).timestamp()
+    except ValueError:
+        raise Broken(f"time {time[:40]!r} cannot be read") from None
+
+
+def check_rows(
+    checker: Checker,
+    events: Iterable[tuple[int, int, bytes, bytes]],
+    checkpoints: dict[int, tuple[bytes, bytes]],
+    head: tuple[str, int, bytes] | None,
+) -> tuple[str, ...]:
+    """A database: entries (seq, epoch, body, mac), checkpoints by size (body, sig), head (log, size, mac)."""
+    if head:
+        checker.log = head[0]
+    for seq, epoch, body, mac in events:
+        if seq != checker.size:
+            raise Broken(f"entry {checker.size}: missing")
+        checker.entry(epoch, bytes(body), bytes(mac))
+        if checker.size in checkpoints:
+            checker.checkpoint(checker.size, *map(bytes, checkpoints[checker.size]))
+    beyond = [size for size in checkpoints if size > checker.size]
+    if beyond:
+        raise Broken(f"entry {checker.size}: missing, a checkpoint was signed over {max(beyond)}")
+    if head and (head[1] != checker.size or bytes(head[2]) != checker.mac):
+        raise Broken(f"entry {min(head[1], checker.size)}: the head of the log says {head[1]} entries")
+    return checker.end()
+
+
+def check_export(checker: Checker, data: Iterator[bytes]) -> tuple[str, ...]:
+    """An exported file, line by line; every byte of it is covered."""
+    digest = hashlib.sha256()
+    header = _line(next(data, b""), "header")
+    if set(header) != {"format", "log", "size"} or header["format"] != "dragonfly-audit-1":
+        raise Broken("header: is not that of an exported log")
+    checker.log = header["log"]
+    digest.update(canonical(header) + b"\n")
+    for raw in data:
+        name = f"entry {checker.size}"
+        line = _line(raw, name)
+        if "seal" in line:
+            _check_seal(checker, line, digest)
+            if next(data, None) is not None:
+                raise Broken("seal: something follows the end")
+            if header["size"] != checker.size:
+                raise Broken(f"header: says {header['size']} entries, there are {checker.size}")
+            return checker.end()
+        digest.update(raw)
+        if set(line) == {"body", "epoch", "mac"}:
+            checker.entry(line["epoch"], canonical(line["body"]), _unhex(line["mac"], name))
+        elif set(line) == {"checkpoint", "signature"}:
+            body = canonical(line["checkpoint"])
+            checker.checkpoint(checker.size, body, _unhex(line["signature"], f"checkpoint {checker.size}"))
+        else:
+            raise Broken(f"{name}: is no part of an exported log")
+    raise Broken(f"entry {checker.size}: the file ends before its seal")
+
+
+def _check_seal(checker: Checker, line: dict[str, Any], digest: Any) -> None:
+    seal = line["seal"]
+    if not isinstance(seal, dict) or set(seal) != {"sha256", "signature"} or len(line) != 1:
+        raise Broken("seal: cannot be read")
+    if seal["sha256"] != digest.hexdigest():
+        raise Broken("seal: is not that of this file")
+    try:
+        checker.public.verify(_unhex(seal["signature"], "seal"), b"dragonfly-audit-export" + digest.digest())
+    except InvalidSignature:
+        raise Broken("seal: its signature does not hold") from None
+
+
+def _line(raw: bytes, name: str) -> dict[str, Any]:
+    try:
+        line = json.loads(raw)
+        exact = canonical(line) + b"\n" == raw
+    except (ValueError, UnicodeError, RecursionError):
+        raise Broken(f"{name}: cannot be read") from None
+    if not isinstance(line, dict) or not exact:
+        raise Broken(f"{name}: is not written in the canonical form")
+    return line
+
+
+def _unhex(text: Any, name: str) -> bytes:
+    try:
+        data = bytes.fromhex(text)
+    except (TypeError, ValueError):
+        raise Broken(f"{name}: its digest cannot be read") from None
+    if data.hex() != text:
+        raise Broken(f"{name}: its digest is not written in the canonical form")
+    return data
+
+
+def verify(
+    log: Path, public_pem: bytes, first_key: bytes | None = None, anchors: dict[int, str] | None = None
+) -> Verdict:
+    """The verdict about an exported file or a SQLite database."""
+    try:
+        public = serialization.load_pem_public_key(public_pem)
+        if not isinstance(public, Ed25519PublicKey):
+            raise CannotTell("The public key is not an Ed25519 key.")
+        checker = Checker(public, first_key, dict(anchors or {}))
+        with log.open("rb") as file:
+            is_database = file.read(16) == b"SQLite format 3\x00"
+            file.seek(0)
+            lines = _check_database(checker, log) if is_database else check_export(checker, iter(file))
+        return Verdict(CLEAN, checker.size, lines)
+    except Broken as broken:
+        return Verdict(TAMPERED, 0, (f"First broken: {broken}.",))
+    except (CannotTell, OSError, ValueError, sqlite3.Error) as error:
+        return Verdict(CANNOT_TELL, 0, (f"Cannot tell: {error}",))
+
+
+def _check_database(checker: Checker, path: Path) -> tuple[str, ...]:
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        head = connection.execute("SELECT log, size, mac FROM audit_head").fetchone()
+        sealed = {
+            size: (body, sig)
+            for size, body, sig in connection.execute("SELECT size, body, sig FROM audit_checkpoint")
+        }
+        events = connection.execute("SELECT seq, epoch, body, mac FROM audit_event ORDER BY seq")
+        return check_rows(checker, events, sealed, head)
+    finally:
+        connection.close()
+
+
+def read_first_key(path: Path) -> bytes:
+    """The escrowed key file: 64 hexadecimal digits; raises ValueError."""
+    key = bytes.fromhex(path.read_text().strip())
+    if len(key) != 32:
+        raise ValueError("The first key has not 32 bytes.")
+    return key
+
+
+def parse_anchor(text: str) -> tuple[int, str]:
+    """SIZE:ROOT as printed on a report; raises ValueError."""
+    size, _, root = text.partition(":")
+    if len(bytes.fromhex(root)) != 32:
+        raise ValueError("An anchor is SIZE:ROOT with a root of 64 hexadecimal digits.")
+    return int(size), root.lower()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Verify a Dragonfly-Med audit log offline.")
+    parser.add_argument("log", type=Path, help="exported log, or a copy of the SQLite database")
+    parser.add_argument("--public", type=Path, required=True, help="public key (public.pem)")
+    parser.add_argument("--first-key", type=Path, help="escrowed first chain key")
+    parser.add_argument("--anchor", action="append", default=[], help="SIZE:ROOT from a report or a witness")
+    options = parser.parse_args(arguments)
+    try:
+        first = read_first_key(options.first_key) if options.first_key else None
+        anchors = dict(map(parse_anchor, options.anchor))
+        verdict = verify(options.log, options.public.read_bytes(), first, anchors)
+    except (OSError, ValueError) as error:
+        verdict = Verdict(CANNOT_TELL, 0, (f"Cannot tell: {error}",))
+    word = {CLEAN: "clean", TAMPERED: "tampered", CANNOT_TELL: "cannot tell"}[verdict.status]
+    sys.stdout.write("\n".join([word, *verdict.lines]) + "\n")
+    return verdict.status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""The log proves itself: RFC 6962 vectors, every bit of an export, keys that move one way."""
+
+import hashlib
+import random
+
+import pytest
+
+from storage.audit.export import export
+from storage.audit.merkle import Frontier, leaf_hash
+from storage.verifier import CANNOT_TELL, CLEAN, TAMPERED, main, verify
+
+# RFC 6962 as exercised by Certificate Transparency's own test data.
+LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
+ROOT_OF_EIGHT = "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
+
+
+def test_the_tree_is_that_of_rfc_6962():
+    """Copies of the standard with wrong prefixes exist; these are its true values."""
+    tree = Frontier()
+    for leaf in LEAVES:
+        tree.add(leaf_hash(bytes.fromhex(leaf)))
+
+    assert leaf_hash(b"").hex() == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+    assert tree.root().hex() == ROOT_OF_EIGHT
+    assert Frontier(tree.size, tree.packed()).root() == tree.root()
+
+
+@pytest.fixture
+def exported(database, clinician, clock, tmp_path):
+    """An exported log of some forty entries with checkpoints and unsealed entries at its end."""
+    for number in range(40):
+        clock.advance(seconds=7)
+        with database.write(clinician) as tx:
+            tx.record("study.read", object_type="study", object_id=f"{number:032x}", details={"이름": "없음"})
+    file = tmp_path / "log.jsonl"
+    with database.read(clinician) as tx:
+        file.write_bytes(b"".join(export(tx.session, database.audit_keys)))
+    return file
+
+
+def keys_of(database):
+    first = (database.audit_keys.folder / "escrow" / "first-chain.key").read_text()
+    return database.audit_keys.public_pem, bytes.fromhex(first)
+
+
+def test_an_untouched_export_is_clean(database, exported):
+    """With the public key alone, and with the escrowed key."""
+    public, first = keys_of(database)
+
+    assert verify(exported, public).status == CLEAN
+    verdict = verify(exported, public, first)
+    assert verdict.status == CLEAN and verdict.entries == 41
+
+
+def test_every_one_of_a_thousand_flipped_bits_is_found(database, exported, tmp_path):
+    """A hex digit's case and a line's end included, because every byte must be the canonical one."""
+    public, first = keys_of(database)
+    data, chance, target = exported.read_bytes(), random.Random(6962), tmp_path / "flipped"
+
+    for _ in range(1000):
+        bit = chance.randrange(len(data) * 8)
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        target.write_bytes(flipped)
+        verdict = verify(target, public, first)
+        assert verdict.status == TAMPERED, (bit, verdict)
+        assert verdict.lines[0].startswith("First broken: ")
+
+
+def test_the_first_broken_entry_is_named(database, exported):
+    """An auditor knows where to look."""
+    public, first = keys_of(database)
+    lines = exported.read_bytes().split(b"\n")
+    place = next(i for i, line in enumerate(lines) if b'"seq":17,' in line)
+    lines[place] = lines[place].replace(b"study.read", b"study.reaD")
+    exported.write_bytes(b"\n".join(lines))
+
+    assert "entry 17" in verify(exported, public, first).lines[0]
+
+
+def test_an_anchor_finds_a_tail_that_was_cut(database, clinician, exported, tmp_path):
+    """A report printed yesterday proves that the log was longer."""
+    public, first = keys_of(database)
+
+    verdict = verify(exported, public, first, {50: "00" * 32})
+
+    assert verdict.status == TAMPERED and "entry 41: missing" in verdict.lines[0]
+
+
+def test_a_missing_key_or_file_is_no_verdict(database, exported, tmp_path):
+    """Not knowing is not the same as clean."""
+    public, _ = keys_of(database)
+    (tmp_path / "public.pem").write_bytes(public)
+
+    assert verify(tmp_path / "absent", public).status == CANNOT_TELL
+    assert verify(exported, b"no key").status == CANNOT_TELL
+    assert main([str(exported), "--public", str(tmp_path / "absent.pem")]) == CANNOT_TELL
+    assert main([str(exported), "--public", str(tmp_path / "public.pem")]) == CLEAN
+
+
+def test_yesterdays_chain_key_is_gone_after_a_checkpoint(database, clinician, clock):
+    """A thief of today's key cannot rewrite yesterday."""
+    folder = database.audit_keys.folder
+    clock.advance(minutes=2)
+    with database.write(clinician) as tx:
+        tx.record("study.read")
+
+    kept = sorted(folder.glob("chain-*.key"))
+    first = bytes.fromhex((folder / "escrow" / "first-chain.key").read_text())
+    assert len(kept) == 1 and kept[0].name != "chain-0.key"
+    expected = first
+    for _ in range(int(kept[0].stem.split("-")[1])):
+        expected = hashlib.sha256(b"evolve" + expected).digest()
+    assert kept[0].read_bytes() == expected
