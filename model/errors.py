@@ -1,0 +1,49 @@
+"""What can go wrong between a question and its answer.
+
+ModelError
+├── PromptTooLong       the words do not fit beside the picture
+├── WeightsMismatch     a checkpoint that is not what its config says, or cannot be read
+├── NotEnoughMemory     the device has no room for it
+└── PicturesUnusable    no picture, or one that is not uint8 (rows, columns, 3)
+"""
+
+from typing import Any
+
+
+class ModelError(Exception):
+    """The model cannot answer."""
+
+    code = "model.error"
+
+    def __init__(self, **facts: Any):
+        detail = ", ".join(f"{name}={value}" for name, value in facts.items())
+        super().__init__(f"{self.__doc__}{' ' + detail + '.' if detail else ''}")
+        self.facts = facts
+
+
+class PromptTooLong(ModelError):
+    """The question is too long."""
+
+    code = "model.prompt_too_long"
+
+    def __init__(self, tokens_over: int, budget: int):
+        super().__init__(tokens_over=tokens_over, budget=budget)
+        self.tokens_over, self.budget = tokens_over, budget
+
+
+class WeightsMismatch(ModelError):
+    """The checkpoint cannot be read or is not what its configuration says."""
+
+    code = "model.weights_mismatch"
+
+
+class NotEnoughMemory(ModelError):
+    """The device has no room for this model or question."""
+
+    code = "model.not_enough_memory"
+
+
+class PicturesUnusable(ModelError):
+    """The pictures are not what the model takes."""
+
+    code = "model.pictures_unusable"

@@ -1,0 +1,88 @@
+"""Exact against the original implementation: ids, crops, kept crops, logits, greedy tokens."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from model.modeling_dragonfly import DragonflyForCausalLM
+from model.processing_dragonfly import DragonflyProcessor
+
+REFERENCE = Path(__file__).parent / "reference"
+CASES = [("v1", "landscape"), ("v1", "tiny"), ("v2", "tiny"), ("v2", "wide")]
+_loaded = {}
+
+
+def checkpoint(version):
+    """Model and processor of one version, loaded once."""
+    if version not in _loaded:
+        folder = REFERENCE / version / "checkpoint"
+        model = DragonflyForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        _loaded[version] = model, DragonflyProcessor.from_pretrained(folder)
+    return _loaded[version]
+
+
+def case(version, name):
+    folder = REFERENCE / version / "cases"
+    facts = json.loads((folder / f"{name}.json").read_text())
+    pictures = [Image.open(folder / picture).convert("RGB") for picture in facts["images"]]
+    return facts, pictures, load_file(folder / f"{name}.safetensors")
+
+
+@pytest.mark.parametrize(("version", "name"), CASES)
+def test_the_processor_gives_the_same_ids_and_the_same_bits(version, name):
+    """Token ids, places of visual tokens and normalised crops are those of the original."""
+    _, processor = checkpoint(version)
+    facts, pictures, expected = case(version, name)
+
+    batch = processor(text=facts["prompts"], images=pictures, is_generate=True)
+
+    for key in ("input_ids", "attention_mask", "image_patches_indices"):
+        assert torch.equal(batch[key], expected[key]), key
+    crops = torch.stack(batch["image_patches"])
+    assert torch.equal(crops[..., :4, :4], expected["crop_corner"])
+    assert torch.allclose(crops.mean((2, 3, 4)), expected["crop_means"], atol=1e-6)
+    assert torch.allclose(crops.std((2, 3, 4)), expected["crop_stds"], atol=1e-5)
+
+
+@pytest.mark.parametrize(("version", "name"), CASES)
+def test_the_model_gives_the_same_logits_and_keeps_the_same_crops(version, name):
+    """Within 1e-4 in float32, kept crops exactly."""
+    model, processor = checkpoint(version)
+    facts, pictures, expected = case(version, name)
+    batch = processor(text=facts["prompts"], images=pictures, is_generate=True)
+
+    with torch.no_grad():
+        output = model(**batch)
+
+    assert (output.logits[:, -8:] - expected["logits_rows"]).abs().max() < 1e-4
+    if facts["selected_crops"]:
+        assert [kept.tolist() for kept in output.kept_crops] == facts["selected_crops"]
+    else:
+        assert output.kept_crops == [None]
+
+
+@pytest.mark.parametrize(("version", "name"), CASES)
+def test_greedy_decoding_gives_the_same_tokens(version, name):
+    """Called just as the original's own script calls it."""
+    model, processor = checkpoint(version)
+    facts, pictures, expected = case(version, name)
+    inputs = processor(
+        text=facts["prompts"], images=pictures, max_length=4096, return_tensors="pt", is_generate=True
+    ).to("cpu")
+
+    ids = model.generate(
+        **inputs,
+        max_new_tokens=facts["max_new_tokens"],
+        eos_token_id=processor.tokenizer.encode("<|eot_id|>"),
+        pad_token_id=processor.tokenizer.eos_token_id,
+        do_sample=False,
+        use_cache=True,
+    )
+
+    new = ids[:, inputs["input_ids"].shape[1] :]
+    assert new.tolist() == expected["generated"].tolist()
+    assert processor.batch_decode(new, skip_special_tokens=False) == facts["text"]
