@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
+from storage.audit.canonical import canonical
 from storage.database import Tx, new_id, sha256_of
 from storage.errors import NotFound
 from storage.rows import AnswerRow
@@ -89,7 +90,7 @@ def ask(
         object_id=answer_id,
         kind=kind,
         prompt=_digests(prompt),
-        input_sha256=sha256_of(question) if question else None,
+        input_digest=tx.digest(study.patient_id, question) if question else None,
     )
     return _answer(tx, row, study.patient_id)
 
@@ -143,9 +144,9 @@ def finish_once(
         sampling=_texts(row.sampling),
         view=_texts(row.view),
         result=_texts(outcome),
-        crops=len(boxes),
-        input_sha256=sha256_of(question) if question else None,
-        output_sha256=sha256_of(answer),
+        crops={"count": len(boxes), "sha256": sha256_of(canonical(_texts(boxes)))},
+        input_digest=tx.digest(study.patient_id, question) if question else None,
+        output_digest=tx.digest(study.patient_id, answer),
         attempt=row.attempt,
     )
     return True
@@ -225,24 +226,15 @@ def _digests(prompt: Mapping[str, Any]) -> dict[str, Any]:
     return {name: prompt[name] for name in ("name", "version", "sha256") if name in prompt}
 
 
-def _texts(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _texts(value: Any) -> Any:
     """Numbers with a point as text: a record holds no floats, whose digits differ between systems."""
-    return {
-        name: str(value)
-        if isinstance(value, float)
-        else _texts(value)
-        if isinstance(value, Mapping)
-        else _list(value)
-        for name, value in facts.items()
-    }
-
-
-def _list(value: Any) -> Any:
-    return (
-        [str(item) if isinstance(item, float) else item for item in value]
-        if isinstance(value, list)
-        else value
-    )
+    if isinstance(value, float):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(name): _texts(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_texts(item) for item in value]
+    return value
 
 
 def _answer(tx: Tx, row: AnswerRow, patient_id: str) -> StoredAnswer:

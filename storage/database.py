@@ -1,10 +1,15 @@
 """The only ways to the tables: `read()` and `write(actor)`.
 
 A change cannot be made without saying who made it, and cannot be committed without saying what it was.
+One change runs at a time, on both databases and over all processes: it holds the lock of the log's head from
+its beginning, so what it read is still so when it commits. Whatever takes long (sealing a file, checking a
+password, asking the model) therefore happens outside.
 SQLite runs with WAL and synchronous=FULL: with NORMAL an acknowledged audit entry can be lost in a power cut.
 """
 
+import errno
 import hashlib
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,17 +19,53 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolEmpty
 from sqlalchemy.orm import Session
 
 from storage.audit.actions import ACTIONS
+from storage.audit.export import export
 from storage.audit.keys import AuditKeys
 from storage.audit.log import Position, append, open_log, seal_log, stamp
-from storage.errors import Conflict, DatabaseAway, DiskFull, StorageError, Unreadable, UnrecordedChange
-from storage.rows import PatientKeyRow, PatientRow, SessionRow, SignInTryRow, TokenRow, UploadRow, WorkerRow
-from storage.sealing import Keyring, seal, unseal
+from storage.errors import (
+    Conflict,
+    DatabaseAway,
+    DiskFull,
+    KeyMissing,
+    StorageError,
+    Unreadable,
+    UnrecordedChange,
+)
+from storage.rows import (
+    AuditEventRow,
+    PatientKeyRow,
+    PatientRow,
+    SessionRow,
+    SignInTryRow,
+    TokenRow,
+    UploadRow,
+    WorkerRow,
+)
+from storage.sealing import Keyring, derived, seal, unseal
 
-SQLITE_PRAGMAS = ("busy_timeout=30000", "foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL")
+# secure_delete: the key of an erased patient must not stay readable in a free page.
+SQLITE_PRAGMAS = (
+    "busy_timeout=30000",
+    "foreign_keys=ON",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "secure_delete=ON",
+    "trusted_schema=OFF",
+)
+# A process that hangs inside a change must not hold everybody else for ever.
+POSTGRESQL_LIMITS = (
+    "SET LOCAL synchronous_commit TO on; SET LOCAL lock_timeout TO '30s'; "
+    "SET LOCAL idle_in_transaction_session_timeout TO '60s'; "
+)
+POSTGRESQL_LOCK = "SELECT 1 FROM audit_head WHERE id = 1 FOR UPDATE"
+# Any fixed number: the first processes of an installation start its log one after the other.
+POSTGRESQL_START_LOCK = "SELECT pg_advisory_xact_lock(7302190)"
 HOUSEKEEPING = {SessionRow, SignInTryRow, TokenRow, UploadRow, WorkerRow}
 
 
@@ -111,6 +152,11 @@ class Tx:
         """A key that was just made in this change."""
         self._keys[patient_id] = key
 
+    def remember_wrapped(self, patient_id: str, wrapped: bytes) -> None:
+        """A wrapped key that was read along with other rows; raises Unreadable."""
+        if patient_id not in self._keys:
+            self._keys[patient_id] = self.keyring.patient_key(patient_id, wrapped)
+
     def seal(self, patient_id: str, data: bytes, context: str) -> bytes:
         """Seal a field of a patient; `context` names row and column, so that sealed values cannot be swapped."""
         return seal(self.patient_key(patient_id), data, context.encode())
@@ -118,6 +164,10 @@ class Tx:
     def unseal(self, patient_id: str, sealed: bytes, context: str) -> bytes:
         """Open a field of a patient; raises Unreadable."""
         return unseal(self.patient_key(patient_id), sealed, context.encode())
+
+    def digest(self, patient_id: str, text: str) -> str:
+        """A digest for the log that nobody can test guesses against once the patient's key is destroyed."""
+        return derived(derived(self.patient_key(patient_id), b"digest"), text.encode()).hex()
 
     def ref(self, patient_id: str) -> str:
         """The patient's pseudonym, for the audit log."""
@@ -135,16 +185,29 @@ class Database:
         self.keyring, self.audit_keys, self.clock = keyring, audit_keys, clock
 
     def open(self, actor: Actor) -> None:
-        """Start the log, or check that it can go on; raises KeyMissing, ChainBroken."""
+        """Start the log, or check that its keys and the site key are those it was started with.
+
+        raises: KeyMissing, DatabaseAway
+        """
         with self._session() as session:
-            self._begin(session)
-            open_log(session, self.audit_keys, self.clock())
+            self._begin(session, POSTGRESQL_START_LOCK)
+            tx = Tx(session, actor, self.clock(), self.keyring)
+            site = self.keyring.pseudonym("site")
+            if open_log(session, self.audit_keys, tx.now):
+                tx.record("log.opened", site=site)
+                append(session, self.audit_keys, tx.entries, tx.now)
+            first = session.execute(select(AuditEventRow.body).where(AuditEventRow.seq == 0)).scalar_one()
+            if json.loads(first).get("site") != site:
+                raise KeyMissing(key="site")
             session.commit()
 
     @contextmanager
     def read(self, actor: Actor) -> Iterator[Tx]:
         """Look without recording: for what is no patient's, or is recorded by the caller's own write."""
         with self._session() as session:
+            if self.engine.dialect.name == "sqlite":
+                # Without it each statement would see another moment.
+                session.connection().exec_driver_sql("BEGIN")
             yield Tx(session, actor, self.clock(), self.keyring)
             session.rollback()
 
@@ -155,7 +218,7 @@ class Database:
         raises: UnrecordedChange, Conflict, DatabaseAway, DiskFull
         """
         with self._session() as session:
-            self._begin(session)
+            self._begin(session, POSTGRESQL_LOCK)
             tx = Tx(session, actor, self.clock(), self.keyring)
             yield tx
             if not tx.entries:
@@ -164,8 +227,8 @@ class Database:
             appended = append(session, self.audit_keys, tx.entries, tx.now)
             session.commit()
             tx.positions = appended.positions
-        if appended.sealed:
-            self.audit_keys.destroy_before(appended.epoch)
+            if appended.sealed:
+                self.audit_keys.destroy_before(appended.epoch)
 
     @contextmanager
     def keep_house(self, actor: Actor) -> Iterator[Tx]:
@@ -174,7 +237,7 @@ class Database:
         raises: UnrecordedChange when anything else is changed
         """
         with self._session() as session:
-            self._begin(session)
+            self._begin(session, "")
             tx = Tx(session, actor, self.clock(), self.keyring)
             changed: set[type] = set()
 
@@ -188,14 +251,30 @@ class Database:
                 raise UnrecordedChange(actor=actor.id)
             session.commit()
 
-    def seal_log(self, actor: Actor, reason: str) -> None:
-        """Sign a checkpoint now: before an export, and when the application stops."""
-        with self.write(actor) as tx:
-            tx.record("audit.exported" if reason == "export" else "application.stopped", reason=reason)
+    def seal_log(self) -> None:
+        """Sign a checkpoint over what no checkpoint covers yet: each minute, and when the application stops."""
         with self._session() as session:
-            self._begin(session)
-            seal_log(session, self.audit_keys, self.clock())
+            self._begin(session, POSTGRESQL_LOCK)
+            epoch = seal_log(session, self.audit_keys, self.clock())
             session.commit()
+            self.audit_keys.destroy_before(epoch)
+
+    def export_log(self, actor: Actor) -> Iterator[bytes]:
+        """The whole log as a sealed file, line by line; that it was exported is its last entry or near it."""
+        with self.write(actor) as tx:
+            tx.record("audit.exported")
+        self.seal_log()
+        with self.read(actor) as tx:
+            yield from export(tx.session, self.audit_keys)
+
+    def scrub(self) -> None:
+        """After an erasure: overwrite what the database file keeps of deleted rows."""
+        with self._session() as session:
+            connection = session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            else:
+                connection.exec_driver_sql("VACUUM (FULL) patient_keys")
 
     def close(self) -> None:
         """Give all connections back."""
@@ -206,21 +285,29 @@ class Database:
         try:
             with Session(self.engine, expire_on_commit=False) as session:
                 yield session
-        except IntegrityError as error:
-            raise Conflict() from error
         except DBAPIError as error:
             raise _translated(error) from error
+        except PoolEmpty as error:
+            raise DatabaseAway(reason="connections") from error
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull() from error
+            raise
 
-    def _begin(self, session: Session) -> None:
-        # Readers that become writers could deadlock each other on SQLite: a change takes the lock at once.
-        if self.engine.dialect.name == "sqlite":
-            session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+    def _begin(self, session: Session, postgresql_lock: str) -> None:
+        # Readers that become writers could deadlock each other: a change takes the lock at once.
+        begin = POSTGRESQL_LIMITS + postgresql_lock
+        session.connection().exec_driver_sql(
+            "BEGIN IMMEDIATE" if self.engine.dialect.name == "sqlite" else begin
+        )
 
 
 def _translated(error: DBAPIError) -> StorageError:
     words = str(error.orig).lower()
     if "disk is full" in words or "no space left" in words:
         return DiskFull()
+    if isinstance(error, IntegrityError) and "unique" in words:
+        return Conflict()
     if isinstance(error, OperationalError) or error.connection_invalidated:
         return DatabaseAway()
     return StorageError(kind=type(error.orig).__name__)

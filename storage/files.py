@@ -1,22 +1,26 @@
 """Files named by their SHA-256, written once, sealed under the patient's key.
 
 The name is the digest of the plaintext; the folder is the patient's id, so that the same picture of two
-patients is two files under two keys and erasing one leaves the other.
+patients is two files under two keys and erasing one leaves the other. Sealing takes as long as the file is
+large and happens outside the change that notes it: first `keep`, then `note`. A file that no row names
+is left over from an upload that did not finish.
 """
 
 import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from storage.durable import sync_folder
 from storage.errors import DiskFull, NotFound, Unreadable
 from storage.rows import FileRow
-from storage.sealing import seal_file, unseal_range
+from storage.sealing import Label, read_label, seal_file, unseal_range
 
 if TYPE_CHECKING:
     from storage.database import Tx
@@ -37,8 +41,8 @@ class FileStore:
         self.root = root
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def add(self, tx: "Tx", patient_id: str, source: BinaryIO) -> StoredFile:
-        """Seal a stream to disk, durable before the row that names it commits.
+    def keep(self, key: bytes, patient_id: str, source: BinaryIO) -> StoredFile:
+        """Seal a stream to disk, durable when this returns; the same content again is one file.
 
         raises: DiskFull, with nothing left behind
         """
@@ -47,26 +51,37 @@ class FileStore:
         try:
             folder.mkdir(exist_ok=True, mode=0o700)
             with part.open("xb") as target:
-                sha256, size = seal_file(tx.patient_key(patient_id), source, target, patient_id.encode())
+                sha256, size = seal_file(key, source, target, patient_id.encode())
                 target.flush()
                 os.fsync(target.fileno())
-            if not (folder / sha256).exists():
-                part.replace(folder / sha256)
-                _sync_folder(folder)
+            # Over the same content, if it is there: should that copy be damaged, this one heals it.
+            part.replace(folder / sha256)
+            sync_folder(folder)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise DiskFull() from error
             raise
         finally:
             part.unlink(missing_ok=True)
-        if tx.session.get(FileRow, (patient_id, sha256)) is None:
-            tx.session.add(FileRow(patient_id=patient_id, sha256=sha256, size=size, created_at=tx.now))
         return StoredFile(sha256, size)
 
+    def note(self, tx: "Tx", patient_id: str, file: StoredFile) -> None:
+        """Note a kept file among the patient's; once is enough."""
+        if tx.session.get(FileRow, (patient_id, file.sha256)) is None:
+            tx.session.add(
+                FileRow(patient_id=patient_id, sha256=file.sha256, size=file.size, created_at=tx.now)
+            )
+
+    def add(self, tx: "Tx", patient_id: str, source: BinaryIO) -> StoredFile:
+        """Keep and note a small file in one go; a large one would hold up everybody's changes."""
+        file = self.keep(tx.patient_key(patient_id), patient_id, source)
+        self.note(tx, patient_id, file)
+        return file
+
     def chunks(self, key: bytes, patient_id: str, sha256: str) -> Iterator[bytes]:
-        """The plaintext, chunk by chunk, each verified before it is handed out."""
-        with self._open(patient_id, sha256) as source:
-            yield from unseal_range(key, source, patient_id.encode())
+        """The plaintext, chunk by chunk, each verified before it is handed out; raises Unreadable, NotFound."""
+        with self._opened(key, patient_id, sha256) as (label, source):
+            yield from unseal_range(label, source)
 
     def read(self, key: bytes, patient_id: str, sha256: str) -> bytes:
         """The whole plaintext, checked against its name; raises Unreadable, NotFound."""
@@ -77,8 +92,8 @@ class FileStore:
 
     def read_range(self, key: bytes, patient_id: str, sha256: str, first: int, last: int) -> bytes:
         """Plaintext bytes first..last, inclusive, without reading the rest."""
-        with self._open(patient_id, sha256) as source:
-            return b"".join(unseal_range(key, source, patient_id.encode(), first, last))
+        with self._opened(key, patient_id, sha256) as (label, source):
+            return b"".join(unseal_range(label, source, first, last))
 
     def remove_unfinished(self, before: datetime) -> int:
         """Remove what a killed process left half-written; returns how many."""
@@ -87,18 +102,18 @@ class FileStore:
             part.unlink(missing_ok=True)
         return len(parts)
 
-    def _open(self, patient_id: str, sha256: str) -> BinaryIO:
+    def remove_patient(self, patient_id: str) -> None:
+        """Remove the files of an erased patient; without the key they are noise already."""
+        shutil.rmtree(self.root / patient_id, ignore_errors=True)
+
+    @contextmanager
+    def _opened(self, key: bytes, patient_id: str, sha256: str) -> Iterator[tuple[Label, BinaryIO]]:
         try:
-            return (self.root / patient_id / sha256).open("rb")
+            source = (self.root / patient_id / sha256).open("rb")
         except FileNotFoundError as error:
-            raise NotFound(sha256=sha256) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    # Some file systems refuse to sync a folder; the file itself is already durable.
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+            raise NotFound(object="file") from error
+        with source:
+            label = read_label(key, source, patient_id.encode())
+            if label.sha256 != sha256:
+                raise Unreadable(sha256=sha256)
+            yield label, source

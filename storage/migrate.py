@@ -12,8 +12,13 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def migrate(engine: Engine) -> None:
-    """Run every migration that this database has not seen, in one transaction."""
+    """Run every migration that this database has not seen, in one transaction, one process at a time."""
     with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            # Python's driver opens no transaction for DDL by itself: half a schema could stay.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7302191)")
         command.upgrade(_config(connection), "head")
 
 

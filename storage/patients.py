@@ -19,7 +19,7 @@ IDENTITY = "identity"
 
 
 def add(tx: Tx, owner_id: str, identity: Mapping[str, Any]) -> str:
-    """The id of the owner's patient with this identity, made when it is new; the first identity stays.
+    """The id of the owner's patient with this identity, made and recorded when new; the first identity stays.
 
     identity: plain JSON; `patient_id` and `issuer` tell patients apart, without them name and birth date do
     """
@@ -41,6 +41,7 @@ def add(tx: Tx, owner_id: str, identity: Mapping[str, Any]) -> str:
     tx.session.flush()
     tx.session.add(PatientKeyRow(patient_id=patient_id, wrapped=wrapped, created_at=tx.now))
     tx.session.flush()
+    tx.record("patient.added", subject=ref, object_type="patient", object_id=patient_id)
     return patient_id
 
 
@@ -61,7 +62,12 @@ def identity(tx: Tx, patient_id: str) -> dict[str, Any]:
     row = tx.session.get(PatientRow, patient_id)
     if row is None:
         raise NotFound(object="patient")
-    found: dict[str, Any] = json.loads(tx.unseal(patient_id, row.identity, f"{patient_id}:{IDENTITY}"))
+    return opened(tx, row)
+
+
+def opened(tx: Tx, row: PatientRow) -> dict[str, Any]:
+    """The identity of a row that was read already; raises Unreadable once erased."""
+    found: dict[str, Any] = json.loads(tx.unseal(row.id, row.identity, f"{row.id}:{IDENTITY}"))
     return found
 
 

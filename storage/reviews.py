@@ -7,7 +7,9 @@ from typing import Literal
 
 from sqlalchemy import select
 
-from storage.database import Tx, new_id, sha256_of
+from storage import reports
+from storage.database import Tx, new_id
+from storage.errors import Conflict
 from storage.rows import ReleaseRow, ReviewRow
 from storage.studies import Study
 
@@ -69,8 +71,15 @@ def add(
 ) -> Review:
     """Keep a review. rating: 1 to 5; seconds: reading time; edit_distance: characters from draft to signed text.
 
-    raises: ValueError for a rating or mark outside the form
+    raises: Conflict when it is not signed or this person reviewed it before, NotFound when it is not this study's,
+    ValueError for a rating or mark outside the form
     """
+    report = reports.get(tx, study, report_id)
+    if not report.is_signed:
+        raise Conflict(object="report", state=report.state)
+    mine = select(ReviewRow.id).where(ReviewRow.report_id == report_id, ReviewRow.reviewer_id == tx.actor.id)
+    if tx.session.execute(mine).first():
+        raise Conflict(object="review", reason="reviewed_before")
     if not 1 <= rating <= 5:
         raise ValueError("A rating is a number from 1 to 5.")
     for mark in marks:
@@ -78,6 +87,8 @@ def add(
             raise ValueError("That is none of the six categories of error.")
         if mark.sentence is None and mark.category not in WHOLE_REPORT:
             raise ValueError(f"{mark.category} belongs to a sentence.")
+        if mark.sentence is not None and not _exists(report, mark):
+            raise ValueError("There is no such sentence in the report.")
     row = ReviewRow(
         id=new_id(),
         report_id=report_id,
@@ -85,7 +96,7 @@ def add(
         rating=rating,
         comment=b"",
         seconds=max(0, seconds),
-        edit_distance=edit_distance,
+        edit_distance=max(0, edit_distance),
         marks=[
             {
                 "category": m.category,
@@ -99,6 +110,7 @@ def add(
     )
     row.comment = tx.seal(study.patient_id, comment.encode(), f"{row.id}:comment")
     tx.session.add(row)
+    tx.session.flush()
     tx.record(
         "review.added",
         subject=study.patient_ref,
@@ -107,9 +119,14 @@ def add(
         review=row.id,
         rating=rating,
         marks=len(marks),
-        output_sha256=sha256_of(comment),
+        output_digest=tx.digest(study.patient_id, comment),
     )
     return _review(tx, row, study)
+
+
+def _exists(report: reports.Report, mark: ErrorMark) -> bool:
+    sentences = report.content.get("sections", {}).get(mark.section)
+    return isinstance(sentences, list) and mark.sentence is not None and 0 <= mark.sentence < len(sentences)
 
 
 def of_report(tx: Tx, study: Study, report_id: str) -> list[Review]:

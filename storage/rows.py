@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     DateTime,
     ForeignKey,
@@ -97,6 +98,7 @@ class TokenRow(Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     label: Mapped[str] = mapped_column(String(120))
+    scope: Mapped[str] = mapped_column(String(8))
     prefix: Mapped[str] = mapped_column(String(16))
     secret_sha256: Mapped[str] = mapped_column(Digest, unique=True)
     created_at: Mapped[datetime]
@@ -132,7 +134,7 @@ class FileRow(Base):
     __tablename__ = "files"
     patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"), primary_key=True)
     sha256: Mapped[str] = mapped_column(Digest, primary_key=True)
-    size: Mapped[int] = mapped_column(Integer)
+    size: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime]
 
 
@@ -146,6 +148,7 @@ class StudyRow(Base):
     uid_digest: Mapped[str] = mapped_column(Digest)
     modality: Mapped[str] = mapped_column(String(16))
     urgent: Mapped[bool] = mapped_column(Boolean, default=False)
+    pictures: Mapped[int] = mapped_column(Integer, default=0)
     facts: Mapped[bytes]
     created_at: Mapped[datetime]
     __table_args__ = (UniqueConstraint("owner_id", "uid_digest"),)
@@ -270,6 +273,7 @@ class ReviewRow(Base):
     edit_distance: Mapped[int] = mapped_column(Integer)
     marks: Mapped[list[Any]]
     created_at: Mapped[datetime]
+    __table_args__ = (UniqueConstraint("report_id", "reviewer_id"),)
 
 
 class ReleaseRow(Base):
@@ -336,6 +340,7 @@ class AuditHeadRow(Base):
     sealed_size: Mapped[int] = mapped_column(Integer)
     sealed_at: Mapped[datetime]
     sealed_digest: Mapped[str] = mapped_column(Digest)
+    last_at: Mapped[datetime | None]
 
 
 class AuditIndexRow(Base):

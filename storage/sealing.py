@@ -1,7 +1,9 @@
 """Encryption at rest: a site key wraps a key for each patient, which seals fields and files.
 
-Files are sealed in chunks so that a range can be read without the whole, and so that a cut is noticed:
-each chunk is AES-256-GCM with its index and a last-chunk flag as associated data.
+A file is sealed under a key of its own, derived from the patient's key and a random number in its header.
+Its 1 MiB chunks are AES-256-GCM with their index and a last-chunk flag as associated data, so that a range
+can be read without the whole; a sealed label in the header holds digest and size, so that a chunk or file
+that was swapped for another of the same patient, or cut anywhere, is noticed by every reading.
 """
 
 import hashlib
@@ -9,21 +11,27 @@ import hmac
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from storage.errors import Unreadable
+from storage.durable import write_once
+from storage.errors import KeyMissing, Unreadable
 
 CHUNK_BYTES = 1 << 20
 NONCE_BYTES, TAG_BYTES = 12, 16
+SEALED_MORE = NONCE_BYTES + TAG_BYTES
+KEY_BYTES = 32
 MAGIC = b"DFMSEAL1"
-SEALED_CHUNK = CHUNK_BYTES + NONCE_BYTES + TAG_BYTES
+FILE_ID_BYTES, LABEL_BYTES = 16, 32 + 8
+HEADER_BYTES = len(MAGIC) + FILE_ID_BYTES + LABEL_BYTES + SEALED_MORE
 
 
-def _derived(key: bytes, purpose: str) -> bytes:
-    return hmac.new(key, purpose.encode(), hashlib.sha256).digest()
+def derived(key: bytes, purpose: bytes) -> bytes:
+    """32 bytes for one purpose, which tell nothing about the key (HMAC-SHA-256)."""
+    return hmac.new(key, purpose, hashlib.sha256).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +43,40 @@ class Keyring:
     def __repr__(self) -> str:
         return "Keyring(…)"
 
+    @classmethod
+    def create(cls, path: Path) -> "Keyring":
+        """The site key of a new installation, or the one that is there already (a 0400 file of hex digits)."""
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_once(path, os.urandom(KEY_BYTES).hex().encode() + b"\n", mode=0o400)
+        return cls.load(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Keyring":
+        """The site key of this installation; raises KeyMissing."""
+        try:
+            key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+        except (OSError, ValueError) as error:
+            raise KeyMissing(key="site") from error
+        if len(key) != KEY_BYTES:
+            raise KeyMissing(key="site")
+        return cls(key)
+
     def new_patient_key(self, patient_id: str) -> tuple[bytes, bytes]:
         """A fresh key and the same key wrapped for keeping."""
         key = AESGCM.generate_key(bit_length=256)
-        return key, seal(_derived(self.site_key, "wrap"), key, patient_id.encode())
+        return key, seal(derived(self.site_key, b"wrap"), key, patient_id.encode())
 
     def patient_key(self, patient_id: str, wrapped: bytes) -> bytes:
         """The key as it was; raises Unreadable when it was altered or another site key wrapped it."""
-        return unseal(_derived(self.site_key, "wrap"), wrapped, patient_id.encode())
+        return unseal(derived(self.site_key, b"wrap"), wrapped, patient_id.encode())
 
     def pseudonym(self, *parts: str) -> str:
         """A keyed digest (hex) that names without telling; equal for equal parts."""
-        return hmac.new(
-            _derived(self.site_key, "pseudonym"), "\x1f".join(parts).encode(), hashlib.sha256
-        ).hexdigest()
+        return derived(derived(self.site_key, b"pseudonym"), "\x1f".join(parts).encode()).hex()
 
     def secret(self, purpose: str) -> bytes:
         """32 bytes for one named purpose, for example the UIDs of de-identified copies."""
-        return _derived(self.site_key, "secret:" + purpose)
+        return derived(self.site_key, b"secret:" + purpose.encode())
 
 
 def seal(key: bytes, data: bytes, context: bytes) -> bytes:
@@ -69,46 +93,85 @@ def unseal(key: bytes, sealed: bytes, context: bytes) -> bytes:
         raise Unreadable(bytes=len(sealed)) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What the header of a sealed file says: digest and size (bytes) of its plaintext, and its own key."""
+
+    sha256: str
+    size: int
+    file_key: bytes
+
+    @property
+    def last_chunk(self) -> int:
+        """Index of the last chunk; an empty file has one empty chunk."""
+        return max(0, self.size - 1) // CHUNK_BYTES
+
+    @property
+    def sealed_size(self) -> int:
+        """Bytes of the whole sealed file."""
+        return HEADER_BYTES + self.size + (self.last_chunk + 1) * SEALED_MORE
+
+
 def seal_file(key: bytes, source: BinaryIO, target: BinaryIO, context: bytes) -> tuple[str, int]:
-    """Seal a stream chunk by chunk; returns the plaintext's SHA-256 and size."""
-    digest, size, index = hashlib.sha256(), 0, 0
-    target.write(MAGIC)
-    chunk = source.read(CHUNK_BYTES)
+    """Seal a stream chunk by chunk into a seekable target; returns the plaintext's SHA-256 and size."""
+    digest, size, index, file_id = hashlib.sha256(), 0, 0, os.urandom(FILE_ID_BYTES)
+    file_key = _file_key(key, context, file_id)
+    target.write(bytes(HEADER_BYTES))
+    chunk = _read_full(source)
     while True:
-        following = source.read(CHUNK_BYTES)
+        following = _read_full(source) if len(chunk) == CHUNK_BYTES else b""
         digest.update(chunk)
         size += len(chunk)
-        target.write(seal(key, chunk, _chunk_context(context, index, last=not following)))
+        target.write(seal(file_key, chunk, _place(index, last=not following)))
         if not following:
-            return digest.hexdigest(), size
+            break
         chunk, index = following, index + 1
+    label = seal(file_key, digest.digest() + size.to_bytes(8, "big"), b"label")
+    target.seek(0)
+    target.write(MAGIC + file_id + label)
+    return digest.hexdigest(), size
 
 
-def unseal_range(
-    key: bytes, source: BinaryIO, context: bytes, first: int = 0, last: int | None = None
-) -> Iterator[bytes]:
-    """Plaintext bytes first..last (inclusive, None: to the end), chunk by chunk.
-
-    raises: Unreadable for an altered chunk, a missing tail or data behind the end
-    """
+def read_label(key: bytes, source: BinaryIO, context: bytes) -> Label:
+    """The header of a sealed file; raises Unreadable, also when the file is shorter or longer than it says."""
     source.seek(0)
-    if source.read(len(MAGIC)) != MAGIC:
-        raise Unreadable()
-    index, position = first // CHUNK_BYTES, first // CHUNK_BYTES * CHUNK_BYTES
-    source.seek(len(MAGIC) + index * SEALED_CHUNK)
-    sealed = source.read(SEALED_CHUNK)
-    while True:
-        following = source.read(SEALED_CHUNK)
-        chunk = unseal(key, sealed, _chunk_context(context, index, last=not following))
-        start = max(0, first - position)
-        stop = len(chunk) if last is None else min(len(chunk), last + 1 - position)
-        if start < stop:
-            yield chunk[start:stop]
-        position += len(chunk)
-        if not following or (last is not None and position > last):
-            return
-        sealed, index = following, index + 1
+    header = source.read(HEADER_BYTES)
+    start = len(MAGIC)
+    if header[:start] != MAGIC or len(header) != HEADER_BYTES:
+        raise Unreadable(bytes=len(header))
+    file_key = _file_key(key, context, header[start : start + FILE_ID_BYTES])
+    data = unseal(file_key, header[start + FILE_ID_BYTES :], b"label")
+    label = Label(data[:32].hex(), int.from_bytes(data[32:], "big"), file_key)
+    if (found := source.seek(0, os.SEEK_END)) != label.sealed_size:
+        raise Unreadable(bytes=found)
+    return label
 
 
-def _chunk_context(context: bytes, index: int, *, last: bool) -> bytes:
-    return context + index.to_bytes(8, "big") + (b"\x01" if last else b"\x00")
+def unseal_range(label: Label, source: BinaryIO, first: int = 0, last: int | None = None) -> Iterator[bytes]:
+    """Plaintext bytes first..last (inclusive, None: to the end), chunk by chunk; raises Unreadable."""
+    last = label.size - 1 if last is None else min(last, label.size - 1)
+    for index in range(first // CHUNK_BYTES, max(0, last) // CHUNK_BYTES + 1):
+        source.seek(HEADER_BYTES + index * (CHUNK_BYTES + SEALED_MORE))
+        sealed = source.read(CHUNK_BYTES + SEALED_MORE)
+        chunk = unseal(label.file_key, sealed, _place(index, last=index == label.last_chunk))
+        position = index * CHUNK_BYTES
+        piece = chunk[max(0, first - position) : max(0, last + 1 - position)]
+        if piece:
+            yield piece
+
+
+def _file_key(key: bytes, context: bytes, file_id: bytes) -> bytes:
+    return derived(key, b"file:" + context + file_id)
+
+
+def _place(index: int, *, last: bool) -> bytes:
+    return index.to_bytes(8, "big") + (b"\x01" if last else b"\x00")
+
+
+def _read_full(source: BinaryIO) -> bytes:
+    # A pipe or socket may hand out less than asked for; only the last chunk may be short.
+    pieces, missing = [], CHUNK_BYTES
+    while missing and (piece := source.read(missing)):
+        pieces.append(piece)
+        missing -= len(piece)
+    return b"".join(pieces)

@@ -1,11 +1,11 @@
-"""Studies, series and instances: add, find, list; and the marks that readers draw on them.
+"""Studies, series and instances: add, find, list.
 
 Everything is asked for by its owner: what belongs to somebody else is not found.
 """
 
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 
 from storage import patients
 from storage.database import Tx, new_id
-from storage.errors import NotFound, Unreadable, WrongPatient
-from storage.rows import AnswerRow, InstanceRow, MarkRow, PatientRow, ReportRow, SeriesRow, StudyRow
+from storage.errors import NotFound, WrongPatient
+from storage.rows import AnswerRow, InstanceRow, PatientKeyRow, PatientRow, ReportRow, SeriesRow, StudyRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,41 +101,29 @@ class StudyLine:
     running: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """A measurement or box, in pixels of its frame."""
-
-    id: str
-    instance_id: str
-    frame: int
-    kind: str
-    geometry: dict[str, Any]
-    author_id: str
-
-
-def put(tx: Tx, owner_id: str, patient_id: str, new: NewStudy) -> tuple[str, int]:
+def put(
+    tx: Tx, owner_id: str, patient_id: str, new: NewStudy, study_id: str | None = None
+) -> tuple[str, int]:
     """Add a study, or the new files of one that is there; returns its id and how many files were new.
 
-    raises: WrongPatient when the study is there and is another patient's
+    study_id: the open study the files were offered to; without it, the UID says which study it is
+    raises: WrongPatient when that study is another patient's, NotFound when it is not this owner's
     """
-    digest = tx.keyring.pseudonym("study", new.study_uid)
-    row = tx.session.execute(
-        select(StudyRow).where(StudyRow.owner_id == owner_id, StudyRow.uid_digest == digest)
-    ).scalar_one_or_none()
+    row = _study_row(tx, owner_id, new, study_id)
     if row is not None and row.patient_id != patient_id:
         raise WrongPatient()
     if row is None:
-        study_id = new_id()
         row = StudyRow(
-            id=study_id,
+            id=new_id(),
             owner_id=owner_id,
             patient_id=patient_id,
-            uid_digest=digest,
+            uid_digest=tx.keyring.pseudonym("study", new.study_uid),
             modality=new.modality,
             urgent=new.urgent,
-            facts=_sealed(tx, patient_id, study_id, new.facts),
+            pictures=0,
             created_at=tx.now,
         )
+        row.facts = _sealed(tx, patient_id, row.id, new.facts)
         tx.session.add(row)
         tx.session.flush()
     added = _put_series(tx, row, new.series)
@@ -145,42 +133,79 @@ def put(tx: Tx, owner_id: str, patient_id: str, new: NewStudy) -> tuple[str, int
     return row.id, added
 
 
+def _study_row(tx: Tx, owner_id: str, new: NewStudy, study_id: str | None) -> StudyRow | None:
+    if study_id is not None:
+        row = tx.session.get(StudyRow, study_id)
+        if row is None or row.owner_id != owner_id:
+            raise NotFound(object="study")
+        return row
+    digest = tx.keyring.pseudonym("study", new.study_uid)
+    return tx.session.execute(
+        select(StudyRow).where(StudyRow.owner_id == owner_id, StudyRow.uid_digest == digest)
+    ).scalar_one_or_none()
+
+
 def _put_series(tx: Tx, study: StudyRow, wanted: Sequence[NewSeries]) -> int:
-    """Series and instances as grouped; known ones keep their ids, so that what points at them stays right."""
+    """Series and instances as grouped, behind those not mentioned; known ones keep their ids, so that what
+    points at them stays right. The same file again, in this upload or an earlier one, is not added."""
     old_series = {row.key_digest: row for row in _series_rows(tx, study.id)}
     known = {(row.sop_digest, row.file_sha256): row for row in _instance_rows(tx, study.id)}
-    kept: set[str] = set()
+    places: dict[str, list[InstanceRow]] = {}
     added = 0
-    for position, new in enumerate(wanted):
-        key = tx.keyring.pseudonym("series", new.key)
-        row = old_series.get(key)
-        if row is None:
-            row = SeriesRow(id=new_id(), study_id=study.id, key_digest=key)
-            tx.session.add(row)
-        row.position, row.modality, row.findings = position, new.modality, [dict(f) for f in new.findings]
-        row.facts = _sealed(tx, study.patient_id, row.id, new.facts)
-        tx.session.flush()
-        kept.add(row.id)
-        for place, file in enumerate(new.instances):
-            sop = tx.keyring.pseudonym("instance", file.sop_uid)
-            instance = known.get((sop, file.file_sha256))
+    for new in wanted:
+        row = _series_row(tx, study, new, old_series)
+        for file in new.instances:
+            name = (tx.keyring.pseudonym("instance", file.sop_uid), file.file_sha256)
+            instance = known.get(name)
             if instance is None:
                 instance = InstanceRow(
                     id=new_id(),
                     study_id=study.id,
-                    sop_digest=sop,
-                    file_sha256=file.file_sha256,
+                    sop_digest=name[0],
+                    file_sha256=name[1],
                     frames=file.frames,
                 )
                 instance.facts = _sealed(tx, study.patient_id, instance.id, file.facts)
                 tx.session.add(instance)
+                known[name] = instance
                 added += 1
-            instance.series_id, instance.position = row.id, place
-    tx.session.flush()
-    for row in old_series.values():
-        if row.id not in kept:
-            tx.session.delete(row)
+            instance.series_id = row.id
+            if instance not in places.setdefault(row.id, []):
+                places[row.id].append(instance)
+    _put_in_order(tx, list(old_series.values()), list(known.values()), places)
+    study.pictures = sum(row.frames for row in known.values())
     return added
+
+
+def _series_row(tx: Tx, study: StudyRow, new: NewSeries, old: dict[str, SeriesRow]) -> SeriesRow:
+    key = tx.keyring.pseudonym("series", new.key)
+    row = old.get(key)
+    if row is None:
+        row = old[key] = SeriesRow(id=new_id(), study_id=study.id, key_digest=key, position=len(old))
+        tx.session.add(row)
+    row.modality, row.findings = new.modality, [dict(finding) for finding in new.findings]
+    row.facts = _sealed(tx, study.patient_id, row.id, new.facts)
+    tx.session.flush()
+    return row
+
+
+def _put_in_order(
+    tx: Tx, series: list[SeriesRow], instances: list[InstanceRow], places: dict[str, list[InstanceRow]]
+) -> None:
+    order = {series_id: place for place, series_id in enumerate(places, start=len(series))}
+    series.sort(key=lambda row: order.get(row.id, row.position))
+    for position, row in enumerate(series):
+        row.position = position
+        ordered = places.get(row.id, [])
+        new = {instance.id for instance in ordered}
+        others = [one for one in instances if one.series_id == row.id and one.id not in new]
+        for place, instance in enumerate((*others, *ordered)):
+            instance.position = place
+    tx.session.flush()
+    for row in series:
+        # Grouped anew with more files, a series may have given all of its files to another.
+        if not any(one.series_id == row.id for one in instances):
+            tx.session.delete(row)
 
 
 def instance_known(tx: Tx, owner_id: str, file_sha256: str) -> str | None:
@@ -209,7 +234,7 @@ def get(tx: Tx, study_id: str, owner_id: str | None) -> Study:
     row = tx.session.get(StudyRow, study_id)
     if row is None or (owner_id is not None and row.owner_id != owner_id):
         raise NotFound(object="study")
-    return _study(tx, row)
+    return _study(tx, row, tx.session.get(PatientRow, row.patient_id))
 
 
 def series(tx: Tx, study: Study) -> list[Series]:
@@ -251,55 +276,54 @@ def instance(tx: Tx, instance_id: str, owner_id: str | None) -> Instance:
 def worklist(
     tx: Tx, owner_id: str, *, search: str = "", modality: str = "", state: str = "", sort: str = "newest"
 ) -> list[StudyLine]:
-    """The owner's studies, urgent first; search looks in name, number and description, in any script."""
-    counts = dict(
-        tx.session.execute(
-            select(InstanceRow.study_id, func.sum(InstanceRow.frames))
-            .join(StudyRow, StudyRow.id == InstanceRow.study_id)
-            .where(StudyRow.owner_id == owner_id)
-            .group_by(InstanceRow.study_id)
-        ).all()
+    """The owner's studies, urgent first; search looks in name, number, description and accession, any script."""
+    running = (
+        select(AnswerRow.study_id, func.count().label("running"))
+        .where(AnswerRow.state.in_(("waiting", "running")))
+        .group_by(AnswerRow.study_id)
+        .subquery()
     )
-    states = dict(tx.session.execute(select(ReportRow.study_id, ReportRow.state)).all())
-    running = dict(
-        tx.session.execute(
-            select(AnswerRow.study_id, func.count())
-            .where(AnswerRow.state.in_(("waiting", "running")))
-            .group_by(AnswerRow.study_id)
-        ).all()
+    # One statement for all lines: a study each would be thousands on a long list.
+    query = (
+        select(StudyRow, PatientRow, PatientKeyRow.wrapped, ReportRow.state, running.c.running)
+        .join(PatientRow, PatientRow.id == StudyRow.patient_id)
+        .join(PatientKeyRow, PatientKeyRow.patient_id == StudyRow.patient_id)
+        .outerjoin(ReportRow, ReportRow.study_id == StudyRow.id)
+        .outerjoin(running, running.c.study_id == StudyRow.id)
+        .where(StudyRow.owner_id == owner_id)
     )
+    if modality:
+        query = query.where(StudyRow.modality == modality)
     lines = []
-    for row in tx.session.execute(select(StudyRow).where(StudyRow.owner_id == owner_id)).scalars():
-        try:
-            study = _study(tx, row)
-        except Unreadable:
-            continue
+    for row, patient, wrapped, report, count in tx.session.execute(query):
+        tx.remember_wrapped(row.patient_id, wrapped)
         line = StudyLine(
-            study=study,
-            state=states.get(row.id, "new"),
-            instances=int(counts.get(row.id, 0)),
-            running=running.get(row.id, 0),
+            study=_study(tx, row, patient),
+            state=report or "new",
+            instances=row.pictures,
+            running=count or 0,
         )
-        if _wanted(line, search, modality, state):
+        if _wanted(line, search, state):
             lines.append(line)
-    lines.sort(key=_ORDERS.get(sort, _ORDERS["newest"]))
+    key, backwards = _ORDERS.get(sort, _ORDERS["newest"])
+    lines.sort(key=key, reverse=backwards)
     lines.sort(key=lambda line: not line.study.urgent)
     return lines
 
 
-_ORDERS: dict[str, Any] = {
-    "newest": lambda line: -line.study.created_at.timestamp(),
-    "oldest": lambda line: line.study.created_at.timestamp(),
-    "patient": lambda line: _folded(str(line.study.identity.get("name", ""))),
-    "modality": lambda line: line.study.modality,
-    "state": lambda line: line.state,
-    "date": lambda line: str(line.study.facts.get("study_date") or ""),
+_ORDERS: dict[str, tuple[Callable[[StudyLine], Any], bool]] = {
+    "newest": (lambda line: line.study.created_at, True),
+    "oldest": (lambda line: line.study.created_at, False),
+    "patient": (lambda line: _folded(str(line.study.identity.get("name") or "")), False),
+    "modality": (lambda line: line.study.modality, False),
+    "state": (lambda line: line.state, False),
+    "date": (lambda line: str(line.study.facts.get("study_date") or ""), True),
 }
 
 
-def _wanted(line: StudyLine, search: str, modality: str, state: str) -> bool:
+def _wanted(line: StudyLine, search: str, state: str) -> bool:
     study = line.study
-    if (modality and study.modality != modality) or (state and line.state != state):
+    if state and line.state != state:
         return False
     identity, facts = study.identity, study.facts
     words = (
@@ -326,45 +350,6 @@ def change(tx: Tx, study_id: str, owner_id: str, *, urgent: bool) -> None:
     )
 
 
-def add_mark(
-    tx: Tx, study: Study, *, instance_id: str, frame: int, kind: str, geometry: Mapping[str, Any]
-) -> Mark:
-    """Keep a measurement or box; raises NotFound when the instance is not of this study."""
-    if instance(tx, instance_id, study.owner_id).study_id != study.id:
-        raise NotFound(object="instance")
-    mark_id = new_id()
-    row = MarkRow(
-        id=mark_id,
-        study_id=study.id,
-        instance_id=instance_id,
-        frame=frame,
-        kind=kind,
-        geometry=_sealed(tx, study.patient_id, mark_id, geometry),
-        author_id=tx.actor.id,
-        created_at=tx.now,
-    )
-    tx.session.add(row)
-    tx.record("mark.added", subject=study.patient_ref, object_type="mark", object_id=mark_id, kind=kind)
-    return _mark(tx, row, study)
-
-
-def marks(tx: Tx, study: Study) -> list[Mark]:
-    """All marks of a study, oldest first."""
-    rows = tx.session.execute(
-        select(MarkRow).where(MarkRow.study_id == study.id).order_by(MarkRow.created_at)
-    )
-    return [_mark(tx, row, study) for row in rows.scalars()]
-
-
-def remove_mark(tx: Tx, study: Study, mark_id: str) -> None:
-    """Remove a mark; raises NotFound."""
-    row = tx.session.get(MarkRow, mark_id)
-    if row is None or row.study_id != study.id:
-        raise NotFound(object="mark")
-    tx.session.delete(row)
-    tx.record("mark.removed", subject=study.patient_ref, object_type="mark", object_id=mark_id)
-
-
 def _sealed(tx: Tx, patient_id: str, row_id: str, facts: Mapping[str, Any]) -> bytes:
     return tx.seal(patient_id, json.dumps(dict(facts), ensure_ascii=False).encode(), f"{row_id}:facts")
 
@@ -374,14 +359,14 @@ def _opened(tx: Tx, patient_id: str, row_id: str, sealed: bytes) -> dict[str, An
     return found
 
 
-def _study(tx: Tx, row: StudyRow) -> Study:
-    patient = tx.session.get(PatientRow, row.patient_id)
+def _study(tx: Tx, row: StudyRow, patient: PatientRow | None) -> Study:
+    assert patient is not None
     return Study(
         id=row.id,
         owner_id=row.owner_id,
         patient_id=row.patient_id,
-        patient_ref=patient.ref if patient else "",
-        identity=patients.identity(tx, row.patient_id),
+        patient_ref=patient.ref,
+        identity=patients.opened(tx, patient),
         modality=row.modality,
         urgent=row.urgent,
         facts=_opened(tx, row.patient_id, row.id, row.facts),
@@ -399,17 +384,6 @@ def _instance(tx: Tx, row: InstanceRow, patient_id: str) -> Instance:
         file_sha256=row.file_sha256,
         frames=row.frames,
         facts=_opened(tx, patient_id, row.id, row.facts),
-    )
-
-
-def _mark(tx: Tx, row: MarkRow, study: Study) -> Mark:
-    return Mark(
-        id=row.id,
-        instance_id=row.instance_id,
-        frame=row.frame,
-        kind=row.kind,
-        geometry=_opened(tx, study.patient_id, row.id, row.geometry),
-        author_id=row.author_id,
     )
 
 

@@ -2,9 +2,11 @@
 
 Passwords are argon2id over the NFC form (a Hangul password typed on another system has other bytes).
 Wrong tries make the next one wait longer and longer, and never lock an account for good: a stranger
-could lock out a ward.
+could lock out a ward. A try counts as wrong before it is checked, so that many at once gain nothing, and is
+checked outside the change, so that guessing holds up nobody else's.
 """
 
+import math
 import threading
 import unicodedata
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import func, select
 
-from storage.database import Tx, new_id
+from storage.database import Actor, Database, Tx, new_id
 from storage.errors import Conflict, NotFound, TooManyTries
 from storage.rows import SessionRow, SignInTryRow, UserRow
 
@@ -76,11 +78,11 @@ def add(tx: Tx, passwords: Passwords, *, username: str, display_name: str, role:
     if not name:
         raise ValueError("A user needs a name.")
     if tx.session.execute(select(UserRow.id).where(UserRow.username == name)).first():
-        raise Conflict(object="user")
+        raise Conflict(object="user", reason="name_taken")
     row = UserRow(
         id=new_id(),
         username=name,
-        display_name=unicodedata.normalize("NFC", display_name),
+        display_name=cleaned(display_name)[:200] or name,
         role=role,
         password_hash=passwords.hash(password),
         active=True,
@@ -101,31 +103,74 @@ def check_password(password: str) -> None:
         raise ValueError(f"A password needs at least {SHORTEST_PASSWORD} characters.")
 
 
-def authenticate(tx: Tx, passwords: Passwords, username: str, password: str, network: str) -> User | None:
-    """The person, or None; raises TooManyTries(seconds) while the account has to wait from this network."""
-    account = tx.keyring.pseudonym("sign-in", folded(username), network)
-    tries = tx.session.get(SignInTryRow, account)
-    if tries and (wait := (tries.last_at + _wait(tries.failures) - tx.now).total_seconds()) > 0:
-        raise TooManyTries(seconds=int(wait) + 1)
-    row = tx.session.execute(select(UserRow).where(UserRow.username == folded(username))).scalar_one_or_none()
-    fits = passwords.fits(row.password_hash if row else None, password)
-    if row is None or not fits or not row.active:
-        if tries is None:
-            tries = SignInTryRow(account_digest=account, failures=0, last_at=tx.now)
-            tx.session.add(tries)
-        tries.failures, tries.last_at = tries.failures + 1, tx.now
+@dataclass(frozen=True, slots=True)
+class _Try:
+    account: str
+    user_id: str | None
+    kept: str | None
+
+
+def sign_in(
+    database: Database, actor: Actor, passwords: Passwords, username: str, password: str, network: str
+) -> User | None:
+    """The person, or None, which is recorded as a refused sign-in.
+
+    raises: TooManyTries(seconds) while the account has to wait from this network
+    """
+    attempt = _begin_try(database, actor, username, network)
+    if not passwords.fits(attempt.kept, password):
+        with database.write(actor) as tx:
+            tx.record("session.refused", object_type="user", object_id=attempt.user_id, outcome="failure")
         return None
-    if tries is not None:
-        tx.session.delete(tries)
-    if passwords.outdated(row.password_hash):
-        row.password_hash = passwords.hash(password)
-    return _user(row)
+    assert attempt.user_id is not None and attempt.kept is not None
+    with database.keep_house(actor) as tx:
+        if (tries := tx.session.get(SignInTryRow, attempt.account)) is not None:
+            tx.session.delete(tries)
+    if passwords.outdated(attempt.kept):
+        stronger = passwords.hash(password)
+        with database.write(actor) as tx:
+            _row(tx, attempt.user_id).password_hash = stronger
+            tx.record(
+                "user.password_changed", object_type="user", object_id=attempt.user_id, reason="stronger_hash"
+            )
+    with database.read(actor) as tx:
+        return get(tx, attempt.user_id)
 
 
-def confirm(tx: Tx, passwords: Passwords, user_id: str, password: str, network: str) -> bool:
-    """Whether a signed-in person knows their password, with the same growing delay."""
-    row = _row(tx, user_id)
-    return authenticate(tx, passwords, row.username, password, network) is not None
+def confirm(
+    database: Database, actor: Actor, passwords: Passwords, user_id: str, password: str, network: str
+) -> bool:
+    """Whether a signed-in person knows their password, with the same growing delay; raises TooManyTries."""
+    with database.read(actor) as tx:
+        username = get(tx, user_id).username
+    return sign_in(database, actor, passwords, username, password, network) is not None
+
+
+def _begin_try(database: Database, actor: Actor, username: str, network: str) -> _Try:
+    for first in (True, False):
+        try:
+            with database.keep_house(actor) as tx:
+                return _counted(tx, username, network)
+        except Conflict:
+            # Two first tries at the same moment; the second one finds the row of the first.
+            if not first:
+                raise
+    raise AssertionError
+
+
+def _counted(tx: Tx, username: str, network: str) -> _Try:
+    account = tx.keyring.pseudonym("sign-in", folded(username), network)
+    tries = tx.session.get(SignInTryRow, account, with_for_update=True)
+    if tries is None:
+        tries = SignInTryRow(account_digest=account, failures=0, last_at=tx.now)
+        tx.session.add(tries)
+    elif (wait := (tries.last_at + _wait(tries.failures) - tx.now).total_seconds()) > 0:
+        raise TooManyTries(seconds=math.ceil(wait))
+    tries.failures, tries.last_at = tries.failures + 1, tx.now
+    row = tx.session.execute(select(UserRow).where(UserRow.username == folded(username))).scalar_one_or_none()
+    if row is None or not row.active:
+        return _Try(account, None, None)
+    return _Try(account, row.id, row.password_hash)
 
 
 def get(tx: Tx, user_id: str) -> User:
@@ -153,13 +198,18 @@ def change(
     display_name: str | None = None,
     password: str | None = None,
 ) -> User:
-    """Change a person; a new role, password or leave ends all their sessions."""
+    """Change a person; a new role, password or leave ends all their sessions.
+
+    raises: Conflict when nobody would be left to manage users, ValueError for a role or password that cannot be
+    """
     row = _row(tx, user_id)
     if role is not None and role not in ROLES:
         raise ValueError(f"{role} is no role; choose one of {', '.join(ROLES)}.")
+    if row.role == "admin" and row.active and (role not in (None, "admin") or active is False):
+        _keep_an_admin(tx, user_id)
     row.role = role or row.role
     row.active = row.active if active is None else active
-    row.display_name = display_name or row.display_name
+    row.display_name = cleaned(display_name or "")[:200] or row.display_name
     if password is not None:
         check_password(password)
         row.password_hash = passwords.hash(password)
@@ -190,7 +240,21 @@ def prefer(
 
 def folded(username: str) -> str:
     """One form of a name, whatever case or composition it is typed in."""
-    return unicodedata.normalize("NFC", username).strip().casefold()[:120]
+    return cleaned(username).casefold()[:120]
+
+
+def cleaned(text: str) -> str:
+    """Text of a person as one line: NFC, no control characters, which some databases and terminals choke on."""
+    normal = unicodedata.normalize("NFC", text)
+    return "".join(sign for sign in normal if unicodedata.category(sign) not in ("Cc", "Cs")).strip()
+
+
+def _keep_an_admin(tx: Tx, leaving: str) -> None:
+    others = select(func.count()).where(
+        UserRow.role == "admin", UserRow.active.is_(True), UserRow.id != leaving
+    )
+    if tx.session.execute(others).scalar_one() == 0:
+        raise Conflict(object="user", reason="last_admin")
 
 
 def _wait(failures: int) -> timedelta:

@@ -17,6 +17,7 @@ import sqlite3
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 CLEAN, TAMPERED, CANNOT_TELL = 0, 1, 2
-BACKWARDS_SECONDS = 2.0
+# The application says from two seconds on; the rest is the rounding of times as floats.
+BACKWARDS_SECONDS = 2.001
 
 
 class Broken(Exception):
@@ -58,7 +60,8 @@ class Checker:
     sealed: int = 0
     mac: bytes = b"\x00" * 32
     previous: str = ""
-    time: str = ""
+    latest: float = 0.0
+    clock_back: list[int] = field(default_factory=list)
     tree: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -73,6 +76,8 @@ class Checker:
         self.log = self.log or record.get("log")
         if record.get("log") != self.log:
             raise Broken(f"{name}: belongs to another log")
+        if not isinstance(mac, bytes) or len(mac) != 32:
+            raise Broken(f"{name}: has no chain value")
         if epoch != self.epoch:
             raise Broken(f"{name}: carries the key number {epoch}, not {self.epoch}")
         leaf = hashlib.sha256(b"\x00" + body).digest()
@@ -80,7 +85,7 @@ class Checker:
             chain = self.mac + self.size.to_bytes(8, "big") + leaf
             if not hmac.compare_digest(hmac.new(self.key, chain, hashlib.sha256).digest(), mac):
                 raise Broken(f"{name}: does not continue the chain")
-        self._time(str(record.get("time", "")), name)
+        self._time(record, name)
         self.mac = mac
         self._grow(leaf)
         anchor = self.anchors.get(self.size)
@@ -93,7 +98,7 @@ class Checker:
         record = self._record(body, name)
         try:
             self.public.verify(signature, body)
-        except InvalidSignature:
+        except (InvalidSignature, TypeError):
             raise Broken(f"{name}: its signature does not hold") from None
         expected = {
             "size": self.size,
@@ -122,22 +127,38 @@ class Checker:
             lines.append(
                 f"The last {self.size - self.sealed} entries need the escrowed first key to be proved."
             )
+        if self.clock_back:
+            lines.append(
+                f"The clock stood behind an earlier entry {len(self.clock_back)} times, first in entry "
+                f"{self.clock_back[0]}; the entries say so themselves."
+            )
         lines.append(f"Tree hash {self._root().hex()} at size {self.size}.")
         return tuple(lines)
 
     def _record(self, body: bytes, name: str) -> dict[str, Any]:
         try:
             record = json.loads(body)
-        except ValueError:
+            exact = canonical(record) == body
+        except (TypeError, ValueError, RecursionError):
             raise Broken(f"{name}: cannot be read") from None
-        if not isinstance(record, dict) or canonical(record) != body:
+        if not isinstance(record, dict) or not exact:
             raise Broken(f"{name}: is not written in the canonical form")
         return record
 
-    def _time(self, time: str, name: str) -> None:
-        if self.time and _seconds(time) < _seconds(self.time) - BACKWARDS_SECONDS:
+    def _time(self, record: dict[str, Any], name: str) -> None:
+        try:
+            time = datetime.fromisoformat(record["time"]).timestamp()
+        except (KeyError, TypeError, ValueError):
+            raise Broken(f"{name}: its time cannot be read") from None
+        # An entry written while the clock stood behind says by how much, so that it cannot be added later.
+        behind, said = self.latest - time, record.get("clock_back_s", 0)
+        if not isinstance(said, int) or (said == 0 and behind > BACKWARDS_SECONDS):
             raise Broken(f"{name}: its time runs backwards")
-        self.time = max(self.time, time)
+        if said and abs(said - behind) > 1:
+            raise Broken(f"{name}: its time is not what it says of its clock")
+        if said:
+            self.clock_back.append(self.size)
+        self.latest = max(self.latest, time)
 
     def _grow(self, node: bytes) -> None:
         carry = self.size
@@ -163,35 +184,28 @@ def canonical(value: Any) -> bytes:
     ).encode()
 
 
-def _seconds(time: str) -> float:
-    from datetime import datetime
-
-    try:
-        return datetime.fromisoformat(time).timestamp()
-    except ValueError:
-        raise Broken(f"time {time[:40]!r} cannot be read") from None
-
-
 def check_rows(
     checker: Checker,
     events: Iterable[tuple[int, int, bytes, bytes]],
     checkpoints: dict[int, tuple[bytes, bytes]],
-    head: tuple[str, int, bytes] | None,
+    head: tuple[str, int, int, bytes, bytes],
 ) -> tuple[str, ...]:
-    """A database: entries (seq, epoch, body, mac), checkpoints by size (body, sig), head (log, size, mac)."""
-    if head:
-        checker.log = head[0]
+    """A database: entries (seq, epoch, body, mac), checkpoints by size (body, sig), and its head
+    (log, size, epoch, frontier, mac)."""
+    checker.log = head[0]
     for seq, epoch, body, mac in events:
         if seq != checker.size:
             raise Broken(f"entry {checker.size}: missing")
-        checker.entry(epoch, bytes(body), bytes(mac))
+        checker.entry(epoch, body, mac)
         if checker.size in checkpoints:
-            checker.checkpoint(checker.size, *map(bytes, checkpoints[checker.size]))
+            checker.checkpoint(checker.size, *checkpoints[checker.size])
     beyond = [size for size in checkpoints if size > checker.size]
     if beyond:
         raise Broken(f"entry {checker.size}: missing, a checkpoint was signed over {max(beyond)}")
-    if head and (head[1] != checker.size or bytes(head[2]) != checker.mac):
+    if head[1] != checker.size:
         raise Broken(f"entry {min(head[1], checker.size)}: the head of the log says {head[1]} entries")
+    if head[2:] != (checker.epoch, b"".join(checker.tree), checker.mac):
+        raise Broken(f"entry {checker.size - 1}: the head of the log does not continue it")
     return checker.end()
 
 
@@ -272,15 +286,22 @@ def verify(
             lines = _check_database(checker, log) if is_database else check_export(checker, iter(file))
         return Verdict(CLEAN, checker.size, lines)
     except Broken as broken:
-        return Verdict(TAMPERED, 0, (f"First broken: {broken}.",))
+        return Verdict(TAMPERED, checker.size, (f"First broken: {broken}.",))
     except (CannotTell, OSError, ValueError, sqlite3.Error) as error:
         return Verdict(CANNOT_TELL, 0, (f"Cannot tell: {error}",))
 
 
 def _check_database(checker: Checker, path: Path) -> tuple[str, ...]:
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    # A copy without its write-ahead log may lie on a stick that cannot be written to.
+    alone = not path.with_name(path.name + "-wal").exists()
+    mode = "immutable=1" if alone else "mode=ro"
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True)
     try:
-        head = connection.execute("SELECT log, size, mac FROM audit_head").fetchone()
+        # One moment for everything, should the application be writing just now.
+        connection.execute("BEGIN")
+        head = connection.execute("SELECT log, size, epoch, front, mac FROM audit_head").fetchone()
+        if head is None:
+            raise CannotTell("there is no log in this database.")
         sealed = {
             size: (body, sig)
             for size, body, sig in connection.execute("SELECT size, body, sig FROM audit_checkpoint")

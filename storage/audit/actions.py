@@ -22,6 +22,7 @@ ACTIONS: dict[str, str] = {
     "upload.interrupted": "110107",
     "upload.described": "110107",
     "upload.discarded": "110107",
+    "patient.added": "110107",
     "study.added": "110107",
     "study.read": "110103",
     "study.changed": "110103",

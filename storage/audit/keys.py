@@ -8,11 +8,13 @@ the epoch in the log's head says which one counts.
 
 import hashlib
 import os
+import threading
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from storage.durable import locked, write_once
 from storage.errors import KeyMissing
 
 
@@ -26,83 +28,88 @@ class AuditKeys:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self._chain: dict[int, bytes] = {}
+        self._chain: tuple[int, bytes] | None = None
         self._signing: Ed25519PrivateKey | None = None
+        self._gate = threading.Lock()
 
     @classmethod
     def create(cls, folder: Path) -> "AuditKeys":
-        """Make the keys of a new log; a folder that has them already is left as it is."""
+        """Make the keys of a new log; a folder that has them already is left as it is.
+
+        raises: KeyMissing when chain keys are there without the signing key they belong to
+        """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        signing = folder / "signing.pem"
-        if not signing.exists():
-            first = os.urandom(32)
-            escrow = folder / "escrow"
-            escrow.mkdir(exist_ok=True, mode=0o700)
-            write_once(escrow / "first-chain.key", first.hex().encode() + b"\n")
-            write_once(folder / "chain-0.key", first)
-            key = Ed25519PrivateKey.generate()
-            public = key.public_key().public_bytes(
-                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-            )
-            write_once(folder / "public.pem", public)
-            private = key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-            write_once(signing, private)
+        with locked(folder):
+            if not (folder / "signing.pem").exists():
+                _make_keys(folder)
         return cls(folder)
+
+    @property
+    def escrow(self) -> Path:
+        """The first chain key, as hexadecimal digits, until the auditor takes it away."""
+        return self.folder / "escrow" / "first-chain.key"
 
     def chain(self, epoch: int) -> bytes:
         """The chain key of an epoch; raises KeyMissing when it was destroyed or never here."""
-        if epoch not in self._chain:
-            try:
-                self._chain = {epoch: (self.folder / f"chain-{epoch}.key").read_bytes()}
-            except OSError as error:
-                raise KeyMissing(epoch=epoch) from error
-        return self._chain[epoch]
+        with self._gate:
+            if self._chain is None or self._chain[0] != epoch:
+                try:
+                    self._chain = epoch, (self.folder / f"chain-{epoch}.key").read_bytes()
+                except OSError as error:
+                    raise KeyMissing(key="chain", epoch=epoch) from error
+            return self._chain[1]
 
     def prepare_next(self, epoch: int) -> None:
         """Write the key after `epoch`, durable, before the checkpoint that needs it commits."""
         write_once(self.folder / f"chain-{epoch + 1}.key", evolve(self.chain(epoch)))
 
     def destroy_before(self, epoch: int) -> None:
-        """Remove every key older than `epoch`."""
+        """Remove every key older than `epoch`; another process may be doing the same."""
         for file in self.folder.glob("chain-*.key"):
             if int(file.stem.split("-")[1]) < epoch:
                 file.unlink(missing_ok=True)
-        self._chain = {kept: key for kept, key in self._chain.items() if kept >= epoch}
 
     def sign(self, data: bytes) -> bytes:
-        """Ed25519 over the data."""
+        """Ed25519 over the data; raises KeyMissing."""
         if self._signing is None:
-            try:
-                loaded = serialization.load_pem_private_key((self.folder / "signing.pem").read_bytes(), None)
-            except OSError as error:
-                raise KeyMissing(key="signing") from error
-            assert isinstance(loaded, Ed25519PrivateKey)
-            self._signing = loaded
+            self._signing = _signing_key(self.folder)
         return self._signing.sign(data)
 
     @property
     def public_pem(self) -> bytes:
         """What the auditor takes away to verify with."""
-        return (self.folder / "public.pem").read_bytes()
+        try:
+            return (self.folder / "public.pem").read_bytes()
+        except OSError as error:
+            raise KeyMissing(key="public") from error
 
 
-def write_once(path: Path, data: bytes) -> None:
-    """Write a key file whole and durable; when it is there already, it stays as it is."""
-    part = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _make_keys(folder: Path) -> None:
+    # Each step reads what an interrupted one left, and the signing key comes last: until it is there,
+    # nothing was signed and nothing chained.
+    if any(file.name != "chain-0.key" for file in folder.glob("chain-*.key")):
+        raise KeyMissing(key="signing")
+    escrow = folder / "escrow"
+    escrow.mkdir(exist_ok=True, mode=0o700)
+    write_once(escrow / "first-chain.key", os.urandom(32).hex().encode() + b"\n")
+    write_once(folder / "chain-0.key", bytes.fromhex((escrow / "first-chain.key").read_text()))
+    private = Ed25519PrivateKey.generate()
+    public = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    (folder / "public.pem").unlink(missing_ok=True)
+    write_once(folder / "public.pem", public)
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    write_once(folder / "signing.pem", pem)
+
+
+def _signing_key(folder: Path) -> Ed25519PrivateKey:
     try:
-        os.write(handle, data)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    if path.exists():
-        part.unlink()
-        return
-    part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        loaded = serialization.load_pem_private_key((folder / "signing.pem").read_bytes(), None)
+    except (OSError, ValueError) as error:
+        raise KeyMissing(key="signing") from error
+    if not isinstance(loaded, Ed25519PrivateKey):
+        raise KeyMissing(key="signing")
+    return loaded

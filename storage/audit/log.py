@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from storage.audit.canonical import canonical
@@ -24,6 +24,8 @@ from storage.rows import AuditCheckpointRow, AuditEventRow, AuditHeadRow, AuditI
 
 CHECKPOINT_ENTRIES = 1000
 CHECKPOINT_AGE = timedelta(seconds=60)
+# Clocks of two machines differ a little; more than this is said in the entry, and the verifier demands it.
+CLOCK_TOLERANCE = timedelta(seconds=2)
 START = b"\x00" * 32
 
 
@@ -36,30 +38,6 @@ class Position:
     leaf: str
 
 
-def open_log(session: Session, keys: AuditKeys, now: datetime) -> None:
-    """Make the head of a new log; an existing one is checked to have its key here."""
-    head = session.get(AuditHeadRow, 1)
-    if head is None:
-        log = uuid.uuid4().hex
-        session.add(
-            AuditHeadRow(
-                id=1,
-                log=log,
-                size=0,
-                epoch=0,
-                front=b"",
-                mac=START,
-                sealed_size=0,
-                sealed_at=now,
-                sealed_digest="",
-            )
-        )
-        session.flush()
-        return
-    keys.chain(head.epoch)
-    keys.destroy_before(head.epoch)
-
-
 @dataclass(frozen=True, slots=True)
 class Appended:
     """Where the entries stand, and the epoch of the chain key once this commits."""
@@ -69,14 +47,43 @@ class Appended:
     sealed: bool
 
 
+def open_log(session: Session, keys: AuditKeys, now: datetime) -> bool:
+    """Make the head of a new log, or check that an existing one has its key here; returns whether it is new.
+
+    raises: KeyMissing
+    """
+    head = session.get(AuditHeadRow, 1)
+    if head is not None:
+        keys.chain(head.epoch)
+        keys.destroy_before(head.epoch)
+        return False
+    keys.chain(0)
+    session.add(
+        AuditHeadRow(
+            id=1,
+            log=uuid.uuid4().hex,
+            size=0,
+            epoch=0,
+            front=b"",
+            mac=START,
+            sealed_size=0,
+            sealed_at=now,
+            sealed_digest="",
+            last_at=None,
+        )
+    )
+    session.flush()
+    return True
+
+
 def append(session: Session, keys: AuditKeys, entries: Sequence[dict[str, Any]], now: datetime) -> Appended:
-    """Write the entries at the end of the log."""
+    """Write the entries at the end of the log; raises ChainBroken, KeyMissing."""
     head = _locked_head(session)
-    tree, mac, key = Frontier(head.size, head.front), head.mac, keys.chain(head.epoch)
+    tree, mac, key = _frontier(session, head), head.mac, keys.chain(head.epoch)
     positions, events, index = [], [], []
     for entry in entries:
         seq = tree.size
-        body = canonical({**entry, "log": head.log, "seq": seq})
+        body = canonical({**entry, **_behind(head.last_at, now), "log": head.log, "seq": seq})
         leaf = leaf_hash(body)
         mac = chained(key, mac, seq, leaf)
         events.append({"seq": seq, "epoch": head.epoch, "body": body, "mac": mac})
@@ -86,6 +93,7 @@ def append(session: Session, keys: AuditKeys, entries: Sequence[dict[str, Any]],
     session.execute(insert(AuditEventRow), events)
     session.execute(insert(AuditIndexRow), index)
     head.size, head.front, head.mac = tree.size, tree.packed(), mac
+    head.last_at = max(head.last_at or now, now)
     before = head.epoch
     if tree.size - head.sealed_size >= CHECKPOINT_ENTRIES or now - head.sealed_at >= CHECKPOINT_AGE:
         seal_log(session, keys, now, head)
@@ -98,25 +106,30 @@ def chained(key: bytes, previous: bytes, seq: int, leaf: bytes) -> bytes:
     return hmac.new(key, previous + seq.to_bytes(8, "big") + leaf, hashlib.sha256).digest()
 
 
-def seal_log(session: Session, keys: AuditKeys, now: datetime, head: AuditHeadRow | None = None) -> None:
-    """Sign how long the log is and what its tree hash is, and move the chain key on."""
+def seal_log(session: Session, keys: AuditKeys, now: datetime, head: AuditHeadRow | None = None) -> int:
+    """Sign how long the log is and what its tree hash is, and move the chain key on.
+
+    returns: the epoch that counts once this commits; keys before it can then be destroyed
+    """
     head = head or _locked_head(session)
-    if head.size == head.sealed_size:
-        return
-    body = canonical(
-        {
-            "log": head.log,
-            "size": head.size,
-            "root": Frontier(head.size, head.front).root().hex(),
-            "time": stamp(now),
-            "epoch": head.epoch,
-            "previous": head.sealed_digest,
-        }
-    )
-    session.add(AuditCheckpointRow(size=head.size, body=body, sig=keys.sign(body)))
-    keys.prepare_next(head.epoch)
-    head.epoch += 1
-    head.sealed_size, head.sealed_at, head.sealed_digest = head.size, now, hashlib.sha256(body).hexdigest()
+    if head.size > head.sealed_size:
+        body = canonical(
+            {
+                "log": head.log,
+                "size": head.size,
+                "root": _frontier(session, head).root().hex(),
+                "time": stamp(now),
+                "epoch": head.epoch,
+                "previous": head.sealed_digest,
+            }
+        )
+        session.add(AuditCheckpointRow(size=head.size, body=body, sig=keys.sign(body)))
+        keys.prepare_next(head.epoch)
+        head.epoch += 1
+        head.sealed_size, head.sealed_digest = head.size, hashlib.sha256(body).hexdigest()
+        head.sealed_at = now
+        session.flush()
+    return head.epoch
 
 
 def stamp(moment: datetime) -> str:
@@ -126,17 +139,12 @@ def stamp(moment: datetime) -> str:
 
 def rebuild_index(session: Session) -> int:
     """Make the search table again from the entries; returns how many."""
-    session.execute(text("DELETE FROM audit_index"))
+    session.execute(delete(AuditIndexRow))
     rows = session.execute(select(AuditEventRow.seq, AuditEventRow.body).order_by(AuditEventRow.seq)).all()
     for seq, body in rows:
         entry = json.loads(body)
         session.execute(insert(AuditIndexRow), [_index(seq, entry, datetime.fromisoformat(entry["time"]))])
     return len(rows)
-
-
-def size_of(session: Session) -> int:
-    """How many entries the log has."""
-    return session.execute(select(func.count()).select_from(AuditEventRow)).scalar_one()
 
 
 def _locked_head(session: Session) -> AuditHeadRow:
@@ -147,8 +155,26 @@ def _locked_head(session: Session) -> AuditHeadRow:
         .execution_options(populate_existing=True)
     ).scalar_one_or_none()
     if head is None:
-        raise ChainBroken(reason="the log has no head; run migrate")
+        raise ChainBroken(reason="no head")
     return head
+
+
+def _frontier(session: Session, head: AuditHeadRow) -> Frontier:
+    # An entry on top of a head that was bent, or of a tail that was cut, would bury the damage.
+    last = session.execute(
+        select(AuditEventRow.mac).where(AuditEventRow.seq == head.size - 1)
+    ).scalar_one_or_none()
+    if (last if head.size else START) != head.mac:
+        raise ChainBroken(size=head.size)
+    try:
+        return Frontier(head.size, head.front)
+    except ValueError as error:
+        raise ChainBroken(size=head.size) from error
+
+
+def _behind(last: datetime | None, now: datetime) -> dict[str, int]:
+    behind = last - now if last else timedelta(0)
+    return {"clock_back_s": round(behind.total_seconds())} if behind > CLOCK_TOLERANCE else {}
 
 
 def _index(seq: int, entry: dict[str, Any], now: datetime) -> dict[str, Any]:

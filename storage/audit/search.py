@@ -54,7 +54,9 @@ def verify_rows(
     if not isinstance(public, Ed25519PublicKey):
         return Verdict(CANNOT_TELL, 0, ("Cannot tell: the public key is not an Ed25519 key.",))
     checker = Checker(public, first_key, dict(anchors or {}))
-    head = session.execute(select(AuditHeadRow.log, AuditHeadRow.size, AuditHeadRow.mac)).one_or_none()
+    head = session.execute(
+        select(AuditHeadRow.log, AuditHeadRow.size, AuditHeadRow.epoch, AuditHeadRow.front, AuditHeadRow.mac)
+    ).one_or_none()
     if head is None:
         return Verdict(CANNOT_TELL, 0, ("Cannot tell: there is no log.",))
     sealed = {
@@ -65,7 +67,12 @@ def verify_rows(
         if size <= head.size
     }
     try:
-        lines = check_rows(checker, _events(session, head.size), sealed, (head.log, head.size, head.mac))
+        lines = check_rows(
+            checker,
+            _events(session, head.size),
+            sealed,
+            (head.log, head.size, head.epoch, head.front, head.mac),
+        )
         return Verdict(0, checker.size, lines)
     except Broken as broken:
         return Verdict(TAMPERED, checker.size, (f"First broken: {broken}.",))

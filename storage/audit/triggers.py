@@ -1,11 +1,49 @@
-"""The database's own refusals: no update, no delete, no replace, no gap in what was recorded.
+"""The database's own refusals: what was recorded or signed cannot be updated, deleted, replaced or skipped.
 
 They stop mistakes and injected SQL; the proof against an owner of the database is the chain.
 SQLite's `INSERT OR REPLACE` deletes the old row without firing delete triggers, so inserting demands
 the next number. PostgreSQL skips plain triggers for replicas, so they are ENABLE ALWAYS.
 """
 
-KEPT = ("audit_event", "audit_checkpoint")
+APPEND_ONLY = ("audit_event", "audit_checkpoint", "report_versions", "addenda")
+STAYS = ("audit_head", "reports")
+
+SIGNED_CHANGES = (
+    "OLD.signed_version IS NOT NULL AND (NEW.version <> OLD.version OR NEW.signed_version <> OLD.signed_version "
+    "OR NEW.signed_by <> OLD.signed_by OR NEW.signed_at <> OLD.signed_at OR NEW.signed_version IS NULL "
+    "OR NEW.signed_by IS NULL OR NEW.signed_at IS NULL OR NEW.state NOT IN ('final', 'amended'))"
+)
+HEAD_SHRINKS = "NEW.size < OLD.size OR NEW.epoch < OLD.epoch OR NEW.log <> OLD.log"
+# table, what happens to it, when it is refused, what the database then says
+CONDITIONS = (
+    (
+        "audit_event",
+        "INSERT",
+        "NEW.seq <> (SELECT COALESCE(MAX(seq) + 1, 0) FROM audit_event)",
+        "continues without gaps",
+    ),
+    (
+        "audit_checkpoint",
+        "INSERT",
+        "NEW.size <= (SELECT COALESCE(MAX(size), 0) FROM audit_checkpoint)",
+        "only grows",
+    ),
+    ("audit_head", "INSERT", "EXISTS (SELECT 1 FROM audit_head)", "is one row"),
+    ("audit_head", "UPDATE", HEAD_SHRINKS, "only grows"),
+    ("reports", "UPDATE", SIGNED_CHANGES, "keeps what was signed"),
+    (
+        "report_versions",
+        "INSERT",
+        "EXISTS (SELECT 1 FROM report_versions WHERE report_id = NEW.report_id AND version = NEW.version)",
+        "is append-only",
+    ),
+    (
+        "addenda",
+        "INSERT",
+        "EXISTS (SELECT 1 FROM addenda WHERE report_id = NEW.report_id AND number = NEW.number)",
+        "is append-only",
+    ),
+)
 
 
 def statements(dialect: str) -> list[str]:
@@ -14,44 +52,42 @@ def statements(dialect: str) -> list[str]:
 
 
 def _sqlite() -> list[str]:
-    refusals = [
-        f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb.upper()} ON {table} "
-        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        for table in KEPT
-        for verb in ("update", "delete")
-    ]
+    never = [(table, verb) for table in APPEND_ONLY for verb in ("UPDATE", "DELETE")]
+    never += [(table, "DELETE") for table in STAYS]
     return [
-        *refusals,
-        "CREATE TRIGGER audit_event_next BEFORE INSERT ON audit_event "
-        "WHEN NEW.seq <> (SELECT COALESCE(MAX(seq) + 1, 0) FROM audit_event) "
-        "BEGIN SELECT RAISE(ABORT, 'audit_event continues without gaps'); END",
-        "CREATE TRIGGER audit_checkpoint_next BEFORE INSERT ON audit_checkpoint "
-        "WHEN NEW.size <= (SELECT COALESCE(MAX(size), 0) FROM audit_checkpoint) "
-        "BEGIN SELECT RAISE(ABORT, 'audit_checkpoint only grows'); END",
-        "CREATE TRIGGER audit_head_no_delete BEFORE DELETE ON audit_head "
-        "BEGIN SELECT RAISE(ABORT, 'audit_head stays'); END",
-        "CREATE TRIGGER audit_head_one BEFORE INSERT ON audit_head "
-        "WHEN EXISTS (SELECT 1 FROM audit_head) BEGIN SELECT RAISE(ABORT, 'audit_head is one row'); END",
+        *(
+            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            for table, verb in never
+        ),
+        *(
+            f"CREATE TRIGGER {table}_on_{verb.lower()} BEFORE {verb} ON {table} WHEN {refused} "
+            f"BEGIN SELECT RAISE(ABORT, '{table} {why}'); END"
+            for table, verb, refused, why in CONDITIONS
+        ),
     ]
 
 
 def _postgresql() -> list[str]:
     ddl = [
-        "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$",
-        "CREATE FUNCTION audit_next() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN IF NEW.seq <> (SELECT COALESCE(MAX(seq) + 1, 0) FROM audit_event) THEN "
-        "RAISE EXCEPTION 'audit_event continues without gaps'; END IF; RETURN NEW; END $$",
-        "CREATE TRIGGER audit_event_next BEFORE INSERT ON audit_event FOR EACH ROW EXECUTE FUNCTION audit_next()",
-        "ALTER TABLE audit_event ENABLE ALWAYS TRIGGER audit_event_next",
+        "CREATE FUNCTION kept_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION USING MESSAGE = TG_TABLE_NAME || ' is append-only'; END $$"
     ]
-    for table in (*KEPT, "audit_head"):
-        verbs = "DELETE" if table == "audit_head" else "UPDATE OR DELETE"
+    for table in (*APPEND_ONLY, *STAYS):
+        verbs = "DELETE" if table in STAYS else "UPDATE OR DELETE"
         ddl += [
-            f"CREATE TRIGGER {table}_kept BEFORE {verbs} ON {table} FOR EACH ROW EXECUTE FUNCTION audit_refuse()",
+            f"CREATE TRIGGER {table}_kept BEFORE {verbs} ON {table} FOR EACH ROW EXECUTE FUNCTION kept_refuse()",
             f"CREATE TRIGGER {table}_not_emptied BEFORE TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()",
+            "FOR EACH STATEMENT EXECUTE FUNCTION kept_refuse()",
             f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_kept",
             f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_not_emptied",
+        ]
+    for table, verb, refused, why in CONDITIONS:
+        name = f"{table}_on_{verb.lower()}"
+        ddl += [
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {refused} THEN "
+            f"RAISE EXCEPTION '{table} {why}'; END IF; RETURN NEW; END $$",
+            f"CREATE TRIGGER {name} BEFORE {verb} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
+            f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}",
         ]
     return ddl

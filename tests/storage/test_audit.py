@@ -49,7 +49,7 @@ def test_an_untouched_export_is_clean(database, exported):
 
     assert verify(exported, public).status == CLEAN
     verdict = verify(exported, public, first)
-    assert verdict.status == CLEAN and verdict.entries == 41
+    assert verdict.status == CLEAN and verdict.entries == 42
 
 
 def test_every_one_of_a_thousand_flipped_bits_is_found(database, exported, tmp_path):
@@ -84,7 +84,7 @@ def test_an_anchor_finds_a_tail_that_was_cut(database, clinician, exported, tmp_
 
     verdict = verify(exported, public, first, {50: "00" * 32})
 
-    assert verdict.status == TAMPERED and "entry 41: missing" in verdict.lines[0]
+    assert verdict.status == TAMPERED and "entry 42: missing" in verdict.lines[0]
 
 
 def test_a_missing_key_or_file_is_no_verdict(database, exported, tmp_path):

@@ -32,10 +32,10 @@ def put(database, actor, identity=KIM, **kwargs):
 def test_a_change_without_an_entry_does_not_commit(database, clinician):
     """Nothing goes unrecorded, not even by mistake."""
     with pytest.raises(UnrecordedChange), database.write(clinician) as tx:
-        patients.add(tx, clinician.id, KIM)
+        tx.session.execute(text("UPDATE users SET display_name = 'changed'"))
 
     with database.read(clinician) as tx:
-        assert tx.session.execute(text("SELECT count(*) FROM patients")).scalar_one() == 0
+        assert users.get(tx, clinician.id).display_name == "이서연"
 
 
 def test_housekeeping_cannot_carry_a_change(database, clinician):
@@ -195,21 +195,3 @@ def test_entries_are_found_by_what_they_say(database, clinician):
 
     assert [entry["action"] for entry in entries] == ["study.added"]
     assert entries[0]["actor"]["id"] == clinician.id
-
-
-def test_users_wait_longer_after_each_wrong_password(database, passwords, clock, clinician):
-    """Guessing is slow; the right password after the wait still works."""
-    from storage.errors import TooManyTries
-
-    def attempt(password):
-        with database.write(clinician) as tx:
-            found = users.authenticate(tx, passwords, "dr.lee", password, "10.0.0.1")
-            tx.record("session.refused" if found is None else "session.opened")
-        return found
-
-    for _ in range(3):
-        assert attempt("wrong password") is None
-    with pytest.raises(TooManyTries):
-        attempt("correct horse battery")
-    clock.advance(seconds=10)
-    assert attempt("correct horse battery").username == "dr.lee"

@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("sealed_size", sa.Integer(), nullable=False),
         sa.Column("sealed_at", storage.rows.Moment(timezone=True), nullable=False),
         sa.Column("sealed_digest", sa.String(length=64), nullable=False),
+        sa.Column("last_at", storage.rows.Moment(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
@@ -92,6 +93,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("user_id", sa.String(length=32), nullable=False),
         sa.Column("label", sa.String(length=120), nullable=False),
+        sa.Column("scope", sa.String(length=8), nullable=False),
         sa.Column("prefix", sa.String(length=16), nullable=False),
         sa.Column("secret_sha256", sa.String(length=64), nullable=False),
         sa.Column("created_at", storage.rows.Moment(timezone=True), nullable=False),
@@ -155,7 +157,7 @@ def upgrade() -> None:
         "files",
         sa.Column("patient_id", sa.String(length=32), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("created_at", storage.rows.Moment(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["patient_id"],
@@ -182,6 +184,7 @@ def upgrade() -> None:
         sa.Column("uid_digest", sa.String(length=64), nullable=False),
         sa.Column("modality", sa.String(length=16), nullable=False),
         sa.Column("urgent", sa.Boolean(), nullable=False),
+        sa.Column("pictures", sa.Integer(), nullable=False),
         sa.Column("facts", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", storage.rows.Moment(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
@@ -372,6 +375,7 @@ def upgrade() -> None:
             ["users.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("report_id", "reviewer_id"),
     )
     op.create_index(op.f("ix_reviews_report_id"), "reviews", ["report_id"], unique=False)
     op.create_table(
