@@ -54,26 +54,28 @@ def kind_of(seed: int) -> Kind:
 
 def hounsfield(phantom: Phantom) -> np.ndarray[Any, Any]:
     """The Hounsfield units of a CT drawing: int16 (384, 384)."""
-    return np.rint(phantom.pixels[..., 0].astype(np.float32) / 255 * 400 - 150).astype(np.int16)
+    gray = phantom.pixels[..., 0].astype(np.float32)
+    return np.asarray(np.rint(gray / 255 * 400 - 150), np.int16)
 
 
+_Y: Canvas
+_X: Canvas
 _Y, _X = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
 
 
 def _ellipse(x: float, y: float, wide: float, high: float, soft: float = 2.0, turn: float = 0.0) -> Canvas:
     """Coverage 0..1 of an ellipse with a soft edge; all in pixels."""
-    dx, dy = _X - x, _Y - y
+    dx, dy = np.subtract(_X, x), np.subtract(_Y, y)
     if turn:
         dx, dy = dx * np.cos(turn) + dy * np.sin(turn), dy * np.cos(turn) - dx * np.sin(turn)
     distance = (np.sqrt((dx / wide) ** 2 + (dy / high) ** 2) - 1) * min(wide, high)
-    covered: Canvas = np.asarray(np.clip(0.5 - distance / (2 * soft), 0, 1), np.float32)
-    return covered
+    return np.asarray(np.clip(0.5 - distance / (2 * soft), 0, 1), np.float32)
 
 
 def _finish(canvas: Canvas, chance: np.random.Generator, noise: float) -> np.ndarray[Any, Any]:
     """Gray levels as uint8 RGB, with grain."""
-    grain = chance.normal(0, noise, canvas.shape).astype(np.float32)
-    gray = np.clip((canvas + grain) * 255, 0, 255).astype(np.uint8)
+    grain = np.asarray(chance.normal(0, noise, canvas.shape), np.float32)
+    gray = np.asarray(np.clip((canvas + grain) * 255, 0, 255), np.uint8)
     return np.repeat(gray[..., None], 3, axis=2) if gray.ndim == 2 else gray
 
 

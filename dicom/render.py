@@ -1,0 +1,94 @@
+"""A frame and a view to what is shown: uint8 RGB. The one way for screen, model and paper."""
+
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from dicom.reading import Frame
+from dicom.windowing import Values, Window, apply_window, full_range, to_gray
+
+DISPLAY_PERCENTILE = 0.5
+"""Left out at either end where a file has no window: single hot pixels would turn the rest black."""
+
+
+class Source(Protocol):
+    """An open DICOM file or picture."""
+
+    def frame(self, index: int = 0) -> Frame: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What a reader chose: which frame, which window (None: the file's own), inverted or not.
+
+    percentile: left out at either end where neither reader nor file gives a window
+    square: whether pixels that are not square are made so
+    """
+
+    frame_index: int = 0
+    window: Window | None = None
+    invert: bool = False
+    percentile: float = DISPLAY_PERCENTILE
+    square: bool = False
+
+
+def render(source: Source, view: View | None = None) -> Values:
+    """uint8 (rows, columns, 3) of one frame."""
+    chosen = view or View()
+    frame = source.frame(chosen.frame_index)
+    picture = frame.values if frame.is_color else np.repeat(_gray(frame, chosen)[..., None], 3, axis=2)
+    if frame.is_color and chosen.invert:
+        picture = 255 - picture
+    return squared(picture, frame.pixel_aspect) if chosen.square else picture
+
+
+def _gray(frame: Frame, view: View) -> Values:
+    invert = frame.invert != view.invert
+    if view.window is None and frame.table is not None:
+        return to_gray(frame.table.apply(frame.values), invert=invert)
+    return to_gray(apply_window(frame.values, used_window(frame, view)), invert=invert)
+
+
+def used_window(frame: Frame, view: View) -> Window:
+    """The window that is shown: the reader's, the file's first, or one over the whole range."""
+    return view.window or frame.window or full_range(frame.values, frame.padding, view.percentile)
+
+
+def squared(picture: Values, aspect: float) -> Values:
+    """The picture with square pixels; the larger side of a pixel decides, so that nothing is lost."""
+    if abs(aspect - 1) < 0.005:
+        return picture
+    rows, columns = picture.shape[:2]
+    size = (columns, round(rows * aspect)) if aspect > 1 else (round(columns / aspect), rows)
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+
+
+def thumbnail(picture: Values, longest: int = 160) -> bytes:
+    """PNG bytes, at most `longest` pixels on a side."""
+    small = Image.fromarray(picture)
+    small.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    return _encoded(small)
+
+
+def png(picture: Values) -> bytes:
+    """PNG bytes of uint8 RGB, or of gray where all channels agree."""
+    gray = (picture[..., 0] == picture[..., 1]).all() and (picture[..., 1] == picture[..., 2]).all()
+    return _encoded(Image.fromarray(picture[..., 0] if gray else picture))
+
+
+def _encoded(image: Image.Image) -> bytes:
+    out = BytesIO()
+    image.save(out, "PNG", compress_level=3)
+    return out.getvalue()
+
+
+def crop(picture: Values, box: tuple[float, float, float, float]) -> Values:
+    """The part inside a box (x, y, width, height in pixels), at least one pixel large."""
+    rows, columns = picture.shape[:2]
+    left, top = int(min(max(box[0], 0), columns - 1)), int(min(max(box[1], 0), rows - 1))
+    right = int(min(max(box[0] + box[2], left + 1), columns))
+    bottom = int(min(max(box[1] + box[3], top + 1), rows))
+    return np.ascontiguousarray(picture[top:bottom, left:right])

@@ -1,0 +1,103 @@
+"""Stored values to display gray: modality, window or look-up table, polarity, 8 bit (PS3.3 C.11, C.7.6.3)."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Values = np.ndarray[Any, Any]
+Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Center and width in the unit of the values (HU for CT)."""
+
+    center: float
+    width: float
+    function: Function = "LINEAR"
+
+    @property
+    def is_usable(self) -> bool:
+        """A width under 1 means nothing for LINEAR, one of 0 nothing at all (C.11.2.1.2)."""
+        finite = np.isfinite(self.center) and np.isfinite(self.width)
+        return bool(finite and (self.width >= 1 if self.function == "LINEAR" else self.width > 0))
+
+
+# Standard teaching values, center and width in HU.
+PRESETS: dict[str, Window] = {
+    "brain": Window(40, 80),
+    "stroke": Window(35, 35),
+    "subdural": Window(75, 215),
+    "temporal_bone": Window(700, 3200),
+    "bone": Window(480, 2500),
+    "lung": Window(-600, 1500),
+    "mediastinum": Window(40, 400),
+    "abdomen": Window(50, 400),
+    "liver": Window(80, 150),
+    "angiography": Window(300, 600),
+    "spine": Window(50, 350),
+}
+_BY_REGION: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    (("head", "brain", "skull", "orbit"), ("brain", "stroke", "subdural", "temporal_bone", "bone")),
+    (("chest", "thorax", "lung", "heart"), ("mediastinum", "lung", "bone", "angiography")),
+    (("abdomen", "liver", "pelvis", "kidney"), ("abdomen", "liver", "bone", "angiography")),
+    (("spine",), ("spine", "bone", "mediastinum")),
+)
+
+
+def presets_for(modality: str, *words: str) -> dict[str, Window]:
+    """Presets for a CT by what the header says of the region; none for other modalities, whose values have no unit."""
+    if modality != "CT":
+        return {}
+    text = " ".join(words).casefold()
+    for keys, names in _BY_REGION:
+        if any(key in text for key in keys):
+            return {name: PRESETS[name] for name in names}
+    return {name: PRESETS[name] for name in ("mediastinum", "lung", "bone", "brain", "abdomen")}
+
+
+def apply_window(values: Values, window: Window) -> Values:
+    """Shares of full brightness, 0 to 1, of the values' shape (C.11.2.1.2.1, C.11.2.1.3)."""
+    x, center, width = values.astype(np.float64), window.center, window.width
+    if window.function == "LINEAR_EXACT":
+        shares: Values = np.clip((x - center) / width + 0.5, 0, 1)
+    elif window.function == "SIGMOID":
+        shares = 1 / (1 + np.exp(np.clip(-4 * (x - center) / width, -60, 60)))
+    elif width <= 1:
+        shares = (x > center - 0.5).astype(np.float64)
+    else:
+        shares = np.clip((x - (center - 0.5)) / (width - 1) + 0.5, 0, 1)
+    return shares
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A look-up table: what stands for the first mapped value and those after it, and its highest output."""
+
+    first: int
+    entries: Values
+    top: int
+
+    def apply(self, values: Values) -> Values:
+        """Shares of full brightness; values outside take the nearest entry (C.11.2.1.1)."""
+        places = np.clip(np.rint(values).astype(np.int64) - self.first, 0, len(self.entries) - 1)
+        shares: Values = self.entries[places] / max(self.top, 1)
+        return shares
+
+
+def full_range(values: Values, padding: Values | None, percentile: float = 0.0) -> Window:
+    """The window that shows everything, or all but `percentile` at either end; padding is left out."""
+    kept = values if padding is None else values[~padding]
+    if kept.size == 0:
+        kept = values
+    low, high = (
+        np.percentile(kept, [percentile, 100 - percentile]) if percentile else (kept.min(), kept.max())
+    )
+    return Window((float(low) + float(high)) / 2, max(float(high) - float(low), 1e-9), "LINEAR_EXACT")
+
+
+def to_gray(shares: Values, *, invert: bool) -> Values:
+    """uint8 of the same shape, 0 always black."""
+    gray: Values = np.floor((1 - shares if invert else shares) * 255 + 0.5).astype(np.uint8)
+    return gray

@@ -1,0 +1,77 @@
+"""Builders of synthetic studies whose pixels can be worked out by hand; no patient, ever."""
+
+from io import BytesIO
+
+import numpy as np
+import pydicom
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
+
+ROOT = "2.25.4711"
+
+
+def dicom_bytes(
+    values: np.ndarray,
+    *,
+    modality: str = "CT",
+    study: str = "1",
+    series: str = "1",
+    number: int = 1,
+    name: str = "TEST^Phantom",
+    patient_id: str = "PHANTOM-1",
+    **elements: object,
+) -> bytes:
+    """One file; values: int16 or uint8 (rows, columns)."""
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.SOPClassUID = CTImageStorage if modality == "CT" else DigitalXRayImageStorageForPresentation
+    ds.SOPInstanceUID = f"{ROOT}.{study}.{series}.{number}"
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = f"{ROOT}.{study}", f"{ROOT}.{study}.{series}"
+    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    ds.PatientName, ds.PatientID, ds.PatientBirthDate, ds.PatientSex = name, patient_id, "19610314", "F"
+    ds.StudyDate, ds.StudyDescription, ds.Modality = "20261122", "Phantom study", modality
+    ds.SeriesNumber, ds.InstanceNumber = int(series), number
+    ds.SpecificCharacterSet = "ISO_IR 192"
+    ds.Rows, ds.Columns = values.shape
+    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+    ds.BitsAllocated = ds.BitsStored = values.dtype.itemsize * 8
+    ds.HighBit, ds.PixelRepresentation = ds.BitsStored - 1, int(values.dtype.kind == "i")
+    ds.PixelData = values.tobytes()
+    for keyword, value in elements.items():
+        if value is None:
+            delattr(ds, keyword)
+        else:
+            setattr(ds, keyword, value)
+    out = BytesIO()
+    pydicom.dcmwrite(out, ds, enforce_file_format=True)
+    return out.getvalue()
+
+
+def ct_series(count: int = 3, size: int = 8, **elements: object) -> list[bytes]:
+    """Slices 2.5 mm apart; slice k holds the value 100 * k everywhere."""
+    return [
+        dicom_bytes(
+            np.full((size, size), 100 * number, np.int16),
+            number=number,
+            ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+            ImagePositionPatient=[0, 0, 2.5 * number],
+            PixelSpacing=[0.5, 0.5],
+            RescaleSlope=1,
+            RescaleIntercept=0,
+            WindowCenter=200,
+            WindowWidth=400,
+            **elements,
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+def photo(seed: int = 0, size: tuple[int, int] = (96, 64)) -> bytes:
+    """A PNG of random color."""
+    values = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    out = BytesIO()
+    Image.fromarray(values).save(out, "PNG")
+    return out.getvalue()
