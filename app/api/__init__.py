@@ -1,0 +1,1 @@
+"""The routes, one group in a file; all of them are also the REST API."""

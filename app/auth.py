@@ -1,0 +1,85 @@
+"""Who is asking and what they may do: a session cookie for people, a token for programs."""
+
+from dataclasses import dataclass
+
+from fastapi import Depends, Request
+
+from app.errors import Refused
+from app.wiring import Services
+from storage import sessions, tokens
+from storage.database import Actor
+from storage.users import Role, User
+
+COOKIE = "__Host-dragonfly"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The person behind a request."""
+
+    user: User
+    csrf: str | None
+    digest: str | None
+    ip: str
+    may_write: bool = True
+
+    @property
+    def language(self) -> str:
+        """Their language."""
+        return self.user.language
+
+    @property
+    def actor(self) -> Actor:
+        """They, as the record names them."""
+        session = self.digest[:16] if self.digest else None
+        return Actor(
+            id=self.user.id,
+            role=self.user.role,
+            session=session,
+            ip=self.ip,
+            auth="session" if self.csrf else "token",
+        )
+
+
+def identify(services: Services, cookie: str | None, bearer: str | None, ip: str) -> Caller | None:
+    """Whose cookie or token it is; None for nobody's."""
+    somebody = Actor(id="somebody", role="nobody", ip=ip)
+    if bearer:
+        with services.database.read(somebody) as tx:
+            use = tokens.look_up(tx, bearer)
+        if use is None:
+            return None
+        if use.stale:
+            with services.database.keep_house(somebody) as tx:
+                tokens.used(tx, use.token_id)
+        return Caller(user=use.user, csrf=None, digest=use.token_id, ip=ip, may_write=use.scope == "write")
+    if not cookie:
+        return None
+    with services.database.read(somebody) as tx:
+        found = sessions.look_up(tx, cookie, idle=services.idle)
+    if found is None:
+        return None
+    if found.stale:
+        with services.database.keep_house(somebody) as tx:
+            sessions.touch(tx, found.digest)
+    return Caller(user=found.user, csrf=found.csrf, digest=found.digest, ip=ip)
+
+
+def services_of(request: Request) -> Services:
+    """The parts, in a route."""
+    services: Services = request.app.state.services
+    return services
+
+
+def allow(*roles: Role):  # type: ignore[no-untyped-def]
+    """A dependency: the caller, who has one of these roles; the guard asked before, each route asks again."""
+
+    def check(request: Request) -> Caller:
+        caller: Caller | None = request.scope.get("caller")
+        if caller is None:
+            raise Refused("app.signed_out")
+        if roles and caller.user.role not in roles:
+            raise Refused("app.forbidden")
+        return caller
+
+    return Depends(check)

@@ -1,0 +1,185 @@
+"""In front of everything: hosts, sessions, roles, origins, tokens against forgery, headers. Deny by default.
+
+Pure ASGI, because the usual middleware classes hide from a stream that its reader has gone.
+"""
+
+import secrets
+from http.cookies import SimpleCookie
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse, RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.auth import COOKIE, Caller, identify
+from app.errors import body_for
+from app.policy import PAGES, rule_for
+from app.wiring import Services
+from storage.errors import StorageError
+
+SAFE = ("GET", "HEAD")
+NONCE_MARK = "__NONCE__"
+
+
+class Guard:
+    """Wraps the whole application, Gradio included."""
+
+    def __init__(self, app: ASGIApp, services: Services):
+        self.app, self.services = app, services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return  # there are no WebSockets here
+        headers = Headers(scope=scope)
+        nonce = secrets.token_urlsafe(16)
+        scope["nonce"], scope["caller"] = nonce, None
+        guarded = _Sender(send, scope, nonce)
+        refusal = await self._refusal(scope, headers)
+        if refusal is not None:
+            await refusal(scope, receive, guarded)
+            return
+        if scope["path"].startswith(tuple(PAGES)):
+            # The page's HTML is rewritten below, so it must come uncompressed.
+            scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
+        await self.app(scope, receive, guarded)
+        await guarded.finish()
+
+    async def _refusal(self, scope: Scope, headers: Headers) -> ASGIApp | None:
+        method, path = scope["method"], scope["path"]
+        if headers.get("host", "") not in self.services.settings.hosts:
+            return JSONResponse({"error": {"code": "app.not_here", "sentence": "Unknown host."}}, 400)
+        rule = rule_for(method, path)
+        try:
+            caller = (
+                await self._caller(scope, headers)
+                if rule is None or path not in ("/health", "/ready")
+                else None
+            )
+        except StorageError as error:
+            return self._answer(scope, headers, error.code)
+        scope["caller"] = caller
+        if rule is None:
+            return self._answer(scope, headers, "app.not_here" if caller else "app.signed_out")
+        if rule.roles is not None:
+            if caller is None:
+                return self._sign_in(scope, headers)
+            if caller.user.role not in rule.roles:
+                return self._answer(scope, headers, "app.forbidden")
+        if method not in SAFE and not self._is_ours(headers, caller):
+            return self._answer(scope, headers, "app.foreign_origin")
+        if method not in SAFE and caller is not None and not caller.may_write:
+            return self._answer(scope, headers, "app.forbidden")
+        return None
+
+    async def _caller(self, scope: Scope, headers: Headers) -> Caller | None:
+        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        scheme, _, secret = headers.get("authorization", "").partition(" ")
+        bearer = secret.strip() if scheme.lower() == "bearer" else None
+        if cookie is None and bearer is None:
+            return None
+        client = scope.get("client")
+        ip = client[0] if client else ""
+        return await run_in_threadpool(identify, self.services, cookie.value if cookie else None, bearer, ip)
+
+    def _is_ours(self, headers: Headers, caller: Caller | None) -> bool:
+        """Whether a change was asked for by our own page, or by a program with a token of its own."""
+        if caller is not None and caller.csrf is None:
+            return True
+        if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            return False
+        origin = headers.get("origin")
+        if origin and urlsplit(origin).netloc not in self.services.settings.hosts:
+            return False
+        if caller is None:
+            return True  # the sign-in form carries its own token
+        return secrets.compare_digest(headers.get("x-csrf-token", ""), caller.csrf or "")
+
+    def _sign_in(self, scope: Scope, headers: Headers) -> ASGIApp:
+        if scope["method"] in SAFE and "text/html" in headers.get("accept", ""):
+            query = scope.get("query_string", b"").decode("latin-1")
+            target = scope["path"] + (f"?{query}" if query else "")
+            return RedirectResponse(f"/login?next={quote(target, safe='')}", 303)
+        return self._answer(scope, headers, "app.signed_out")
+
+    def _answer(self, scope: Scope, headers: Headers, code: str) -> ASGIApp:
+        caller: Caller | None = scope.get("caller")
+        korean = headers.get("accept-language", "").lower().startswith("ko")
+        status, body = body_for(code, caller.language if caller else "ko" if korean else "en", {})
+        return JSONResponse(body, status)
+
+
+class _Sender:
+    """Adds headers to every response and the nonce to every page."""
+
+    def __init__(self, send: Send, scope: Scope, nonce: str):
+        self._send, self._scope, self._nonce = send, scope, nonce
+        self._start: Message | None = None
+        self._body = bytearray()
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            self._add(headers)
+            if headers.get("content-type", "").startswith("text/html"):
+                self._start = message
+                return
+        elif message["type"] == "http.response.body" and self._start is not None:
+            self._body += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            await self._page()
+            return
+        await self._send(message)
+
+    async def finish(self) -> None:
+        """Nothing is held back once the application is done."""
+
+    async def _page(self) -> None:
+        assert self._start is not None
+        body = bytes(self._body)
+        if self._scope["path"].startswith(tuple(PAGES)):
+            body = _dressed(body, self._scope["caller"])
+        body = body.replace(b"<script", f'<script nonce="{self._nonce}"'.encode())
+        headers = MutableHeaders(scope=self._start)
+        headers["content-length"] = str(len(body))
+        await self._send(self._start)
+        await self._send({"type": "http.response.body", "body": body})
+
+    def _add(self, headers: MutableHeaders) -> None:
+        fixed: dict[str, str] = {
+            "content-security-policy": (
+                f"default-src 'self'; script-src 'self' 'nonce-{self._nonce}'; style-src 'self' 'unsafe-inline'; "
+                "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+                "frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"
+            ),
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "no-referrer",
+            "cross-origin-opener-policy": "same-origin",
+            "cross-origin-resource-policy": "same-origin",
+            "permissions-policy": "camera=(), microphone=(), geolocation=()",
+            "x-frame-options": "DENY",
+        }
+        for name, value in fixed.items():
+            headers[name] = value
+        path = self._scope["path"]
+        if path.startswith("/static/") or "/assets/" in path:
+            headers["cache-control"] = "public, max-age=3600"
+        elif "cache-control" not in headers or path.startswith(tuple(PAGES)):
+            headers["cache-control"] = "no-store"
+        if headers.get("content-type", "").startswith("text/event-stream"):
+            headers["x-accel-buffering"] = "no"
+
+
+def _dressed(body: bytes, caller: Caller | None) -> bytes:
+    """The page in its reader's language."""
+    language = caller.language if caller else "en"
+    found: Any = body.find(b"<html")
+    if found < 0:
+        return body
+    end = body.index(b">", found)
+    return body[:found] + f'<html lang="{language}"'.encode() + body[end:]

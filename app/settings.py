@@ -1,0 +1,94 @@
+"""The installation's settings: the environment, read once; every setting with a sentence.
+
+Each is DRAGONFLY_ and its name in capitals, for example DRAGONFLY_DATA_DIR.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One installation."""
+
+    model_config = SettingsConfigDict(env_prefix="DRAGONFLY_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(
+        Path("data"), description="Folder of database, keys, sealed files and scratch space."
+    )
+    database_url: str = Field(
+        "",
+        description="Database; empty: SQLite in the data folder. PostgreSQL: postgresql+psycopg://user@host/name.",
+    )
+    keys_dir: Path | None = Field(
+        None, description="Folder of the site key and the audit keys; empty: keys in the data folder."
+    )
+    host: str = Field("127.0.0.1", description="Address the web process listens on.")
+    port: int = Field(7860, description="Port the web process listens on.")
+    public_url: str = Field(
+        "",
+        description="Address people type, for example https://reading.hospital.example; empty: this host and port.",
+    )
+    allowed_hosts: str = Field(
+        "", description="Further host names, separated by commas, under which the pages may be asked for."
+    )
+    proxy_headers: bool = Field(False, description="Trust X-Forwarded headers: only behind our own proxy.")
+    institution: str = Field("Dragonfly Hospital", description="Name of the institution in the letterhead.")
+    department: str = Field("Department of Radiology", description="Department in the letterhead.")
+    session_idle_minutes: int = Field(15, description="Minutes without use after which a session ends.")
+    session_hours: int = Field(12, description="Hours after which a session ends in any case.")
+    upload_files: int = Field(5000, description="Most files in one upload.")
+    upload_bytes: int = Field(4 << 30, description="Most bytes in one upload.")
+    upload_file_bytes: int = Field(2 << 30, description="Most bytes in one file.")
+    decoders: int = Field(2, description="Limited processes that decode pictures.")
+    decoder_memory_bytes: int = Field(4 << 30, description="Address space of each of them, in bytes.")
+    model_path: Path | None = Field(
+        None, description="Checkpoint folder of the worker; empty: the demonstration model."
+    )
+    device: str = Field("cpu", description="Device of the worker: cpu, cuda, cuda:1, mps.")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="Precision of the weights."
+    )
+    threads: int = Field(
+        1, description="Threads of the worker's arithmetic; two that contend are slower than one."
+    )
+    pace_ms: int = Field(
+        0, description="Pause before each piece of an answer in milliseconds, to watch or test; 0 is off."
+    )
+    worker_concurrency: int = Field(1, description="Answers one worker gives at the same time.")
+    worker_patience_seconds: float = Field(
+        6.0, description="Seconds without a sign of life after which another worker takes over."
+    )
+    max_new_tokens: int = Field(512, description="Most tokens in one answer.")
+    question_characters: int = Field(2000, description="Most characters in one question.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
+
+    @property
+    def url(self) -> str:
+        """The database, SQLite in the data folder where none is named."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'dragonfly.db'}"
+
+    @property
+    def keys(self) -> Path:
+        """The folder of keys."""
+        return self.keys_dir or self.data_dir / "keys"
+
+    @property
+    def scratch(self) -> Path:
+        """Space for what is being received; wiped at start."""
+        return self.data_dir / "scratch"
+
+    @property
+    def address(self) -> str:
+        """Where people find the page."""
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Host headers that are answered."""
+        named = {part.strip() for part in self.allowed_hosts.split(",") if part.strip()}
+        public = self.public_url.split("://")[-1].rstrip("/")
+        local = {f"{name}:{self.port}" for name in ("127.0.0.1", "localhost", self.host)}
+        return frozenset(named | local | ({public} if public else set()))

@@ -1,0 +1,69 @@
+"""One Gradio application for each role, each page an empty place that our own script fills.
+
+No patient datum passes through Gradio: its queue, its uploads and its file cache are never reached.
+"""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("GRADIO_RUN_HISTORY", "False")
+os.environ.setdefault("GRADIO_MCP_SERVER", "False")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import gradio as gr
+from fastapi import FastAPI
+
+from app.policy import PAGES
+
+TITLE = "Dragonfly-Med"
+HEAD = '<link rel="stylesheet" href="/static/page.css"><script type="module" src="/static/main.js"></script>'
+ISLANDS = {
+    "/app/": {"": "worklist", "study": "study", "about": "about"},
+    "/research/": {"": "reviews", "read": "review", "about": "about"},
+    "/admin/": {"": "users", "system": "system", "about": "about"},
+    "/audit/": {"": "log", "about": "about"},
+}
+
+
+def mount_pages(app: FastAPI, scratch: Path) -> None:
+    """Mount the four applications; the guard in front decides who reaches which."""
+    os.environ["GRADIO_TEMP_DIR"] = str(scratch / "gradio")
+    theme = gr.themes.Default(
+        font=["system-ui", "Noto Sans KR", "Malgun Gothic", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    )
+    for mount in PAGES:
+        blocks = _blocks(ISLANDS[mount])
+        gr.mount_gradio_app(
+            app,
+            blocks,
+            path=mount.rstrip("/"),
+            run_history=False,
+            enable_monitoring=False,
+            footer_links=[],
+            show_error=False,
+            allowed_paths=[],
+            ssr_mode=False,
+            pwa=False,
+            mcp_server=False,
+            theme=theme,
+            head=HEAD,
+        )
+
+
+def _blocks(islands: dict[str, str]) -> gr.Blocks:
+    with gr.Blocks(analytics_enabled=False, title=TITLE, fill_width=True) as blocks:
+        _place(islands[""])
+    for route, island in islands.items():
+        if route:
+            with blocks.route(TITLE, f"/{route}", show_in_navbar=False):
+                _place(island)
+    blocks.state_session_capacity = 200
+    return blocks
+
+
+def _place(island: str) -> None:
+    with gr.Column(elem_id=f"island-{island}"):
+        gr.Markdown("", container=False)

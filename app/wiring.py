@@ -1,0 +1,95 @@
+"""The one place where parts are put together: database, keys, files, decoder, queue, answerer."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from app.settings import Settings
+from dicom.guard import Limits
+from dicom.sandbox import Decoder
+from storage.audit.keys import AuditKeys
+from storage.database import Actor, Database, utc_now
+from storage.files import FileStore
+from storage.migrate import migrate
+from storage.sealing import Keyring
+from storage.users import Passwords
+
+if TYPE_CHECKING:
+    from model.answers import Answerer
+
+SYSTEM = Actor(id="system", role="system")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the use cases work with."""
+
+    settings: Settings
+    database: Database
+    files: FileStore
+    decoder: Decoder
+    passwords: Passwords
+
+    @property
+    def idle(self) -> timedelta:
+        """How long a session may rest."""
+        return timedelta(minutes=self.settings.session_idle_minutes)
+
+    @property
+    def hard(self) -> timedelta:
+        """How long a session may last."""
+        return timedelta(hours=self.settings.session_hours)
+
+    def close(self) -> None:
+        """End processes and connections."""
+        self.decoder.close()
+        self.database.close()
+
+
+def open_services(
+    settings: Settings, *, clock: Callable[[], datetime] = utc_now, passwords: Passwords | None = None
+) -> Services:
+    """Everything but the model; makes keys and tables on the first start."""
+    database = open_database(settings, clock)
+    limits = Limits(file_bytes=settings.upload_file_bytes, memory_bytes=settings.decoder_memory_bytes)
+    return Services(
+        settings,
+        database,
+        FileStore(settings.data_dir / "files"),
+        Decoder(settings.decoders, limits),
+        passwords or Passwords(),
+    )
+
+
+def open_database(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Database:
+    """The database at its newest schema, its log open."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.keys.mkdir(parents=True, exist_ok=True, mode=0o700)
+    site = settings.keys / "site.key"
+    keyring = Keyring.load(site) if site.exists() else Keyring.create(site)
+    database = Database(settings.url, keyring, AuditKeys.create(settings.keys / "audit"), clock)
+    migrate(database.engine)
+    database.open(SYSTEM)
+    return database
+
+
+def wipe_scratch(settings: Settings) -> None:
+    """Remove what a killed process left of uploads: plaintext has no business on the disk."""
+    shutil.rmtree(settings.scratch, ignore_errors=True)
+    settings.scratch.mkdir(parents=True, mode=0o700)
+
+
+def open_answerer(settings: Settings) -> "Answerer":
+    """The model of this worker: the named checkpoint, or the demonstration; never one instead of the other."""
+    from model.demo import DEMO_MODEL
+    from model.engine import open_engine
+
+    return open_engine(
+        settings.model_path or DEMO_MODEL,
+        device=settings.device,
+        dtype=settings.dtype,
+        threads=settings.threads,
+        pace_ms=settings.pace_ms,
+    )
