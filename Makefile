@@ -7,7 +7,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check bench prove train-demo install system-packages clean
+# viewer: only for whoever changes the page; the built files are in the repository. Wants Node 20 or newer.
+.PHONY: demo test check bench prove train-demo viewer install system-packages clean
 
 demo: $(VENV)/.ready-app
 	$(BIN)/dragonfly-med demo
@@ -30,6 +31,9 @@ prove: system-packages $(VENV)/.ready-test
 
 train-demo: $(VENV)/.ready-test
 	$(BIN)/dragonfly-med train-demo
+
+viewer:
+	cd app/viewer && npm ci --ignore-scripts && npm run check && npm run build
 
 install: $(VENV)/.ready-app
 

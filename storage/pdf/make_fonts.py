@@ -3,7 +3,8 @@
 PACKAGE_FOLDER is the unpacked npm package @expo-google-fonts/noto-sans-kr 0.4.3 (Noto Sans KR 2.004,
 OFL-1.1). Kept: Latin, symbols, every Hangul syllable and every hanja the font has, because a patient's
 name may use any of them. Dropped: layout tables and hinting, which reportlab does not read.
-WEB_FOLDER, when given, receives the same glyphs as woff2 for the page.
+WEB_FOLDER, when given, receives the same glyphs as woff2 for the page, and the Latin ones once more in
+small files of their own, so that a page without Korean fetches little.
 """
 
 import sys
@@ -28,16 +29,19 @@ KEPT = [
     (0xF900, 0xFAFF),  # hanja, compatibility
     (0xFF00, 0xFFEF),  # full width
 ]
+LATIN = [(0x20, 0x2FF), (0x370, 0x3FF), (0x2000, 0x22FF), (0x2460, 0x24FF), (0x25A0, 0x25FF)]
 
 
-def make(source: Path, target: Path, flavor: str | None = None) -> None:
+def make(
+    source: Path, target: Path, flavor: str | None = None, kept: list[tuple[int, int]] | None = None
+) -> None:
     """Write the subset of one font file; the same bytes for the same input."""
     options = subset.Options(
         layout_features=[], hinting=False, notdef_outline=True, flavor=flavor, recalc_timestamp=False
     )
     font = subset.load_font(str(source), options)
     maker = subset.Subsetter(options)
-    maker.populate(unicodes=[code for first, last in KEPT for code in range(first, last + 1)])
+    maker.populate(unicodes=[code for first, last in kept or KEPT for code in range(first, last + 1)])
     maker.subset(font)
     subset.save_font(font, str(target), options)
 
@@ -50,6 +54,7 @@ def main(package: Path, web: Path | None = None) -> None:
         if web:
             web.mkdir(parents=True, exist_ok=True)
             make(package / source, web / f"NotoSansKR-{weight}.woff2", flavor="woff2")
+            make(package / source, web / f"NotoSansKR-Latin-{weight}.woff2", flavor="woff2", kept=LATIN)
     (FONTS / "OFL.txt").write_bytes((package / "LICENSE_FONT").read_bytes())
 
 

@@ -1,0 +1,173 @@
+/** What the server says, as JSON. Ids are random strings; times are ISO 8601 in UTC. */
+
+export type Role = "clinician" | "researcher" | "admin" | "auditor";
+export type Language = "en" | "ko";
+export type Theme = "light" | "dark";
+
+export interface Session {
+  user: { id: string; username: string; display_name: string; role: Role };
+  language: Language;
+  theme: Theme;
+  panel_width: number | null;
+  csrf: string;
+  demonstration: boolean;
+  model: { name: string; architecture?: "v1" | "v2" } | null;
+}
+
+export interface Status {
+  workers: number;
+  waiting: number;
+}
+
+export type StudyState = "new" | "draft" | "preliminary" | "final" | "amended";
+
+export interface StudyLine {
+  study_id: string;
+  patient_name: string;
+  patient_id: string;
+  sex: string;
+  birth_date: string | null;
+  study_date: string | null;
+  modality: string;
+  region: string;
+  description: string;
+  urgent: boolean;
+  state: StudyState;
+  instances: number;
+  created_at: string;
+  open_by: string | null;
+}
+
+export interface SeriesLine {
+  series_id: string;
+  modality: string;
+  description: string;
+  number: number | null;
+  count: number;
+  thumbnail_url: string;
+  findings: { code: string; sentence: string }[];
+}
+
+export interface StudyPage {
+  study: StudyLine & { accession_number?: string | null };
+  series: SeriesLine[];
+  report: { id: string; state: StudyState; version: number } | null;
+  presets: { id: string; text: string }[];
+  identity_complete?: boolean;
+}
+
+export interface WindowValue {
+  center: number;
+  width: number;
+  explanation?: string | null;
+}
+
+export interface FrameLine {
+  url: string;
+  instance_id: string;
+  frame: number;
+  position_mm: number[] | null;
+  window: WindowValue | null;
+  sha256: string;
+}
+
+export interface Manifest {
+  modality: string;
+  rows: number;
+  columns: number;
+  samples: number;
+  dtype: "int16" | "uint16" | "float32" | "uint8";
+  invert: boolean;
+  unit: string;
+  windows: WindowValue[];
+  presets: { id: string; center: number; width: number }[];
+  spacing_mm: [number, number] | null;
+  pixel_aspect: number | [number, number] | null;
+  frames: FrameLine[];
+}
+
+export interface ViewSeen {
+  series_id?: string;
+  instance_id: string;
+  frame: number;
+  center: number | null;
+  width: number | null;
+  invert: boolean;
+  box?: [number, number, number, number] | null;
+}
+
+export interface ZoomBox {
+  picture: number;
+  level: "low" | "middle" | "high";
+  order: number;
+  kept: boolean;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+export type AnswerState = "waiting" | "running" | "done" | "stopped" | "failed";
+
+export interface Answer {
+  id: string;
+  study_id: string;
+  kind: "question" | "caption" | "report_findings" | "report_impression";
+  state: AnswerState;
+  question: string | null;
+  text: string | null;
+  view: ViewSeen | null;
+  boxes: ZoomBox[];
+  model: { name: string; fingerprint: string; architecture: "v1" | "v2"; demonstration: boolean } | null;
+  failure: { code: string; sentence: string } | null;
+  asked_by: string;
+  created_at: string;
+  finished_at: string | null;
+  seconds: number | null;
+  place: number | null;
+}
+
+export type Origin = "model" | "edited" | "person";
+
+export interface Sentence {
+  text: string;
+  origin: Origin;
+  answer_id: string | null;
+}
+
+export const SECTIONS = ["technique", "comparison", "findings", "impression"] as const;
+export type SectionName = (typeof SECTIONS)[number];
+
+export interface Report {
+  id: string;
+  study_id: string;
+  state: "draft" | "preliminary" | "final" | "amended";
+  version: number;
+  indication: string;
+  history: string;
+  sections: Partial<Record<SectionName, Sentence[]>>;
+  saved_at: string;
+  saved_by: string | null;
+  signed_by: string | null;
+  signed_at: string | null;
+  content_sha256: string | null;
+  demonstration: boolean;
+  addenda: { text: string; signed_by: string; signed_at: string }[];
+}
+
+export interface ChecklistLine {
+  code: string;
+  level: "stop" | "warn" | "ok";
+  sentence: string;
+  section: SectionName | null;
+  sentence_index: number | null;
+}
+
+export interface Mark {
+  id: string;
+  tool: "length" | "box";
+  instance_id: string;
+  frame: number;
+  points: [number, number][];
+  label?: string | null;
+}

@@ -1,0 +1,298 @@
+/** Sending pictures: many files and folders at once, four at a time, progress in numbers, refusals with reasons. */
+
+import { get, post, putFile, remove } from "./api";
+import { askDetails } from "./details";
+import { fill, h } from "./dom";
+import { bytes, t } from "./i18n";
+import { icon } from "./icons";
+import { complain, sentenceOf, toast } from "./toast";
+import type { StudyLine } from "./types";
+
+const AT_ONCE = 4;
+const ASK_EVERY_MS = 700;
+const LISTED = 200;
+
+export interface UploadState {
+  state: "receiving" | "reading" | "needs_details" | "done" | "refused" | "interrupted";
+  read?: { done: number; total: number } | null;
+  studies: StudyLine[];
+  pictures?: { n: number; width: number; height: number; thumbnail_url: string }[];
+  refused: { n: number; code: string; sentence: string }[];
+  duplicates: number;
+}
+
+/** All uploads of this page, each shown as one card. */
+export class Uploads {
+  readonly element = h("div", { class: "uploads", "aria-live": "polite" });
+  private readonly running = new Set<AbortController>();
+
+  /** changed: called whenever a study has appeared. studyId: every file belongs to this study. */
+  constructor(
+    private readonly changed: () => void,
+    private readonly studyId: string | null = null,
+  ) {
+    window.addEventListener("beforeunload", this.warn);
+  }
+
+  destroy(): void {
+    window.removeEventListener("beforeunload", this.warn);
+    for (const one of this.running) one.abort();
+  }
+
+  async send(files: File[]): Promise<void> {
+    if (files.length === 0) return;
+    const abort = new AbortController();
+    this.running.add(abort);
+    const card = new Card(files, () => abort.abort());
+    this.element.append(card.element);
+    let id = "";
+    try {
+      ({ upload_id: id } = await post<{ upload_id: string }>("/api/uploads", { files: files.length, bytes: card.total }));
+      await sendAll(id, files, card, abort.signal);
+      await post(`/api/uploads/${id}/finish`, { study_id: this.studyId });
+      await this.follow(id, files, card, abort.signal);
+    } catch (error) {
+      if (abort.signal.aborted) {
+        card.element.remove();
+        if (id) remove(`/api/uploads/${id}`).catch(complain);
+      } else card.fail(sentenceOf(error), () => (card.element.remove(), void this.send(files)));
+    } finally {
+      this.running.delete(abort);
+    }
+  }
+
+  /** Ask how far the reading is until it is over; studies appear as they are found. */
+  private async follow(id: string, files: File[], card: Card, signal: AbortSignal): Promise<void> {
+    let seen = -1;
+    for (;;) {
+      signal.throwIfAborted();
+      const now = await get<UploadState>(`/api/uploads/${id}`, { signal });
+      card.reading(now);
+      if (now.studies.length !== seen) {
+        seen = now.studies.length;
+        this.changed();
+      }
+      if (now.state === "needs_details") {
+        const details = await askDetails(now.pictures ?? [], signal);
+        if (!details) {
+          await remove(`/api/uploads/${id}`);
+          card.element.remove();
+          return;
+        }
+        await post(`/api/uploads/${id}/details`, details);
+      } else if (now.state === "done" || now.state === "refused" || now.state === "interrupted") {
+        card.finish(now, files, () => void this.send(files));
+        this.changed();
+        return;
+      }
+      await new Promise((resolve) => window.setTimeout(resolve, ASK_EVERY_MS));
+    }
+  }
+
+  private readonly warn = (event: BeforeUnloadEvent) => {
+    if (this.running.size > 0) event.preventDefault();
+  };
+}
+
+async function sendAll(id: string, files: File[], card: Card, signal: AbortSignal): Promise<void> {
+  let next = 0;
+  const lane = async () => {
+    for (let n = next++; n < files.length; n = next++) {
+      const file = files[n] as File;
+      await putFile(`/api/uploads/${id}/files/${n}`, file, (sent) => card.sent(n, sent), signal);
+      card.sent(n, file.size, true);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, files.length) }, lane));
+}
+
+/** One upload on the screen: total, each file, what was refused and why. */
+class Card {
+  readonly element: HTMLElement;
+  readonly total: number;
+  private readonly title = h("p", { class: "upload-title" });
+  private readonly numbers = h("p", { class: "muted num" });
+  private readonly bar = h("i");
+  private readonly meter = h("div", { class: "meter", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 }, this.bar);
+  private readonly actions = h("div", { class: "upload-actions" });
+  private readonly rest = h("div", { class: "upload-rest" });
+  private readonly parts: number[];
+  private readonly lines: (HTMLElement | null)[] = [];
+  private arrived = 0;
+
+  constructor(
+    private readonly files: File[],
+    cancel: () => void,
+  ) {
+    this.total = files.reduce((sum, file) => sum + file.size, 0);
+    this.parts = files.map(() => 0);
+    const list = h("ul", { class: "upload-files" });
+    for (const file of files.slice(0, LISTED)) {
+      const share = h("span", { class: "num muted" }, "0 %");
+      list.append(h("li", {}, h("span", { class: "upload-name" }, file.name), h("span", { class: "num muted" }, bytes(file.size)), share));
+      this.lines.push(share);
+    }
+    const details = h("details", { class: "upload-list" }, h("summary", {}, t("ui.upload.files", { n: files.length })), list);
+    this.meter.setAttribute("aria-label", t("ui.upload.progress"));
+    fill(this.actions, h("button", { class: "button quiet", type: "button", on: { click: cancel } }, t("ui.cancel")));
+    this.title.textContent = t("ui.upload.sending");
+    this.element = h(
+      "section",
+      { class: "upload", "aria-label": t("ui.upload") },
+      h("div", { class: "upload-head" }, icon("upload"), h("div", { class: "upload-words" }, this.title, this.numbers), this.actions),
+      this.meter,
+      this.rest,
+      details,
+    );
+    this.show();
+  }
+
+  sent(n: number, size: number, whole = false): void {
+    this.parts[n] = size;
+    const of = this.files[n]?.size ?? 0;
+    const line = this.lines[n];
+    if (line) fill(line, whole ? icon("check", 14) : `${of ? Math.floor((100 * size) / of) : 0} %`);
+    if (whole) this.arrived += 1;
+    this.show();
+  }
+
+  private show(): void {
+    const sum = this.parts.reduce((a, b) => a + b, 0);
+    this.progress(this.total ? sum / this.total : 0);
+    this.numbers.textContent = t("ui.upload.sent", { done: this.arrived, total: this.files.length, bytes: bytes(sum), of: bytes(this.total) });
+  }
+
+  private progress(share: number): void {
+    const percent = Math.round(100 * Math.min(1, share));
+    this.bar.style.width = `${percent}%`;
+    this.meter.setAttribute("aria-valuenow", String(percent));
+  }
+
+  reading(now: UploadState): void {
+    if (now.state !== "reading" && now.state !== "needs_details") return;
+    this.title.textContent = t(now.state === "reading" ? "ui.upload.reading" : "ui.upload.needs_details");
+    const read = now.read;
+    if (read) {
+      this.progress(read.total ? read.done / read.total : 0);
+      this.numbers.textContent = t("ui.upload.read", { done: read.done, total: read.total });
+    }
+  }
+
+  fail(sentence: string, again: () => void): void {
+    this.element.classList.add("failed");
+    this.title.textContent = t("ui.upload.failed");
+    this.numbers.textContent = sentence;
+    fill(this.actions, this.button("ui.upload.again", again), this.closer());
+  }
+
+  finish(now: UploadState, files: File[], again: () => void): void {
+    this.progress(1);
+    const refused = now.refused.length;
+    this.element.classList.toggle("failed", now.state !== "done" && now.studies.length === 0);
+    if (now.state === "interrupted") {
+      this.fail(t("ui.upload.interrupted"), again);
+      return;
+    }
+    this.title.textContent = now.studies.length > 0 ? t("ui.upload.done", { n: now.studies.length }) : t("ui.upload.nothing");
+    this.numbers.textContent = [
+      now.duplicates > 0 && t("ui.upload.duplicates", { n: now.duplicates }),
+      refused > 0 && t("ui.upload.refused", { n: refused }),
+    ].filter(Boolean).join(" · ");
+    if (refused > 0) {
+      const list = h("ul", { class: "upload-refused" });
+      for (const one of now.refused.slice(0, LISTED)) {
+        list.append(h("li", {}, icon("warn", 16), h("span", { class: "upload-name" }, files[one.n]?.name ?? t("ui.upload.file_number", { n: one.n + 1 })), h("span", {}, one.sentence)));
+      }
+      fill(this.rest, list);
+    }
+    const only = now.studies.length === 1 ? now.studies[0] : undefined;
+    fill(
+      this.actions,
+      only && h("a", { class: "button", href: `/app/study?id=${encodeURIComponent(only.study_id)}` }, t("ui.upload.open")),
+      this.closer(),
+    );
+    if (refused === 0 && !only) window.setTimeout(() => this.element.remove(), 8000);
+  }
+
+  private button(key: string, run: () => void): HTMLElement {
+    return h("button", { class: "button", type: "button", on: { click: run } }, t(key));
+  }
+
+  private closer(): HTMLElement {
+    return h("button", { class: "tool", type: "button", "aria-label": t("ui.close"), on: { click: () => this.element.remove() } }, icon("close", 16));
+  }
+}
+
+/** Two buttons, for files and for a folder. */
+export function picker(uploads: Uploads): HTMLElement {
+  const input = (folder: boolean) => {
+    const element = h("input", { type: "file", multiple: true, class: "visually-hidden", tabindex: -1, "aria-hidden": "true" });
+    if (folder) element.setAttribute("webkitdirectory", "");
+    element.addEventListener("change", () => {
+      void uploads.send([...(element.files ?? [])]);
+      element.value = "";
+    });
+    return element;
+  };
+  const files = input(false);
+  const folder = input(true);
+  return h(
+    "div",
+    { class: "picker" },
+    files,
+    folder,
+    h("button", { class: "button primary", type: "button", on: { click: () => files.click() } }, icon("upload"), t("ui.upload.choose")),
+    h("button", { class: "button", type: "button", on: { click: () => folder.click() } }, icon("folder"), t("ui.upload.folder")),
+  );
+}
+
+/** Files and folders may be dropped anywhere on the page. Returns how to stop listening. */
+export function dropTarget(root: HTMLElement, uploads: Uploads): () => void {
+  const cover = h("div", { class: "drop-cover", hidden: true }, icon("upload", 48), h("p", {}, t("ui.upload.drop")));
+  root.append(cover);
+  const over = (event: DragEvent) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    cover.hidden = false;
+  };
+  const leave = (event: DragEvent) => {
+    if (event.relatedTarget === null) cover.hidden = true;
+  };
+  const drop = (event: DragEvent) => {
+    event.preventDefault();
+    cover.hidden = true;
+    if (!event.dataTransfer) return;
+    // The entries must be taken now: the list is emptied when this handler returns.
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+    filesOf(entries).then((files) => (files.length ? uploads.send(files) : toast("note", t("ui.upload.no_files"))), complain);
+  };
+  window.addEventListener("dragover", over);
+  window.addEventListener("dragleave", leave);
+  window.addEventListener("drop", drop);
+  return () => {
+    window.removeEventListener("dragover", over);
+    window.removeEventListener("dragleave", leave);
+    window.removeEventListener("drop", drop);
+    cover.remove();
+  };
+}
+
+async function filesOf(entries: FileSystemEntry[]): Promise<File[]> {
+  const found: File[] = [];
+  const waiting = [...entries];
+  for (let entry = waiting.shift(); entry; entry = waiting.shift()) {
+    if (entry.isFile) {
+      const file = entry as FileSystemFileEntry;
+      found.push(await new Promise<File>((resolve, reject) => file.file(resolve, reject)));
+    } else {
+      const reader = (entry as FileSystemDirectoryEntry).createReader();
+      // A reader hands out at most 100 entries a time and says so only by an empty answer.
+      for (;;) {
+        const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+        if (some.length === 0) break;
+        waiting.push(...some);
+      }
+    }
+  }
+  return found;
+}
