@@ -14,7 +14,7 @@ const alias = Object.fromEntries(["events", "url", "fs", "path", "stream", "time
 
 await mkdir(out, { recursive: true });
 for (const old of await readdir(out)) {
-  if (/\.(js|css)$/.test(old)) await rm(path.join(out, old));
+  if (["main.js", "page.css"].includes(old)) await rm(path.join(out, old));
 }
 await rm(path.join(out, "chunks"), { recursive: true, force: true });
 
@@ -52,10 +52,12 @@ async function licences(metafile) {
   }
   const parts = [];
   for (const folder of [...folders].sort()) {
-    const { name, version, license } = JSON.parse(await readFile(path.join(here, folder, "package.json"), "utf8"));
+    const { name, version, license, author, repository } = JSON.parse(await readFile(path.join(here, folder, "package.json"), "utf8"));
     const file = (await readdir(path.join(here, folder))).find((entry) => /^licen[cs]e/i.test(entry));
-    const text = file ? await readFile(path.join(here, folder, file), "utf8") : "(the package ships no licence text)";
-    parts.push(`${name} ${version}\nLicence: ${typeof license === "string" ? license : JSON.stringify(license)}\n\n${text.trim()}\n`);
+    const text = file ? await readFile(path.join(here, folder, file), "utf8") : "(the package ships no licence text; its licence is the one named above)";
+    const by = typeof author === "string" ? author : author?.name;
+    const source = typeof repository === "string" ? repository : repository?.url;
+    parts.push(`${name} ${version}\nLicence: ${typeof license === "string" ? license : JSON.stringify(license)}\n${by ? `Author: ${by}\n` : ""}${source ? `Source: ${source}\n` : ""}\n${text.trim()}\n`);
   }
   return parts.join(`\n${"-".repeat(78)}\n\n`);
 }

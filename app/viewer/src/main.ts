@@ -16,6 +16,7 @@ interface Island {
 
 const ISLANDS: Record<string, () => Promise<Island>> = {
   worklist: () => import("./worklist"),
+  study: () => import("./study"),
 };
 
 const mounted = new Map<HTMLElement, Unmount>();

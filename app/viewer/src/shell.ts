@@ -58,7 +58,7 @@ export function shell(host: HTMLElement, options: ShellOptions): Shell {
   main.tabIndex = -1;
   document.title = `${options.title} · Dragonfly-Med`;
   applyTheme(options.readingRoom ? roomTheme() : me().theme);
-  host.replaceChildren(root);
+  host.append(root);
 
   const refresh = () => void showStatus(state);
   refresh();

@@ -143,7 +143,7 @@ export function mount(host: HTMLElement): () => void {
   const keys = (event: KeyboardEvent) => walk(event, body, search);
   page.root.addEventListener("keydown", keys);
   for (let i = 0; i < 6; i++) body.append(h("tr", { class: "waiting", "aria-hidden": "true" }, h("td", { colspan: COLUMNS.length }, h("div", { class: "skeleton" }))));
-  void load().then(() => host.setAttribute("data-ready", ""));
+  void load().then(() => page.root.setAttribute("data-ready", ""));
 
   return () => {
     watcher.disconnect();

@@ -1,0 +1,93 @@
+/**
+ * What the model saw: the crops of an answer, listed and drawn over the picture.
+ *
+ * The first architecture keeps some crops and drops others; the second feeds the whole grid and chooses nothing.
+ * The two are never called by the same name.
+ */
+
+import type { Ask } from "./ask";
+import { fill, h } from "./dom";
+import { t } from "./i18n";
+import type { Room } from "./study";
+import { complain } from "./toast";
+import type { Answer, ZoomBox } from "./types";
+import type { Region } from "./viewer/overlay";
+
+export class Evidence {
+  readonly element = h("div", { class: "page evidence" });
+  private answer: Answer | null = null;
+  private chosen: ZoomBox | null = null;
+
+  constructor(
+    private readonly room: Room,
+    ask: Ask,
+  ) {
+    this.draw();
+    ask.onAnswer((answer) => {
+      if (answer.boxes.length > 0 && (this.answer === null || this.answer.id === answer.id)) {
+        this.answer = answer;
+        this.draw();
+      }
+    });
+  }
+
+  show(answer: Answer): void {
+    this.answer = answer;
+    this.chosen = null;
+    this.draw();
+    this.room.showSeen(answer).catch(complain);
+  }
+
+  /** The boxes of an answer as regions of the picture: kept crops with numbers, the rest thin. */
+  regions(answer: Answer, chosen?: ZoomBox): Region[] {
+    const selects = answer.model?.architecture === "v1";
+    return close(answer).map((box) => ({
+      number: selects ? (box.kept ? String(box.order + 1) : "") : chosen === box ? String(box.order + 1) : "",
+      x: box.x,
+      y: box.y,
+      width: box.width,
+      height: box.height,
+      kept: selects ? box.kept : false,
+      chosen: chosen === box,
+    }));
+  }
+
+  private draw(): void {
+    const { answer } = this;
+    if (!answer) {
+      fill(this.element, h("div", { class: "ask-empty" }, h("p", {}, t("ui.evidence.empty"))));
+      return;
+    }
+    const selects = answer.model?.architecture === "v1";
+    const boxes = close(answer).filter((box) => !selects || box.kept).sort((a, b) => a.order - b.order);
+    const list = h("ol", { class: "crops" });
+    for (const box of boxes) {
+      const words = t("ui.evidence.crop", { n: box.order + 1, x: Math.round(box.x), y: Math.round(box.y), width: Math.round(box.width), height: Math.round(box.height) });
+      const go = () => {
+        this.chosen = this.chosen === box ? null : box;
+        this.room.showSeen(answer, this.chosen ?? undefined).catch(complain);
+        for (const item of list.querySelectorAll("button")) item.setAttribute("aria-pressed", String(item === button && this.chosen === box));
+      };
+      const button = h("button", { class: "crop num", type: "button", "aria-pressed": this.chosen === box, on: { click: go } }, h("span", { class: "crop-number" }, box.order + 1), h("span", {}, words));
+      list.append(h("li", {}, button));
+    }
+    fill(
+      this.element,
+      h(
+        "div",
+        { class: "evidence-scroll", tabindex: 0, role: "group", "aria-label": t("ui.tab.evidence") },
+        h("h2", { class: "panel-title" }, t(selects ? "ui.evidence.kept" : "ui.evidence.grid")),
+        h("p", { class: "muted" }, t(selects ? "ui.evidence.kept.hint" : "ui.evidence.grid.hint", { n: boxes.length })),
+        h("blockquote", { class: "evidence-answer" }, h("p", { class: "muted small" }, answer.question ?? t("ui.ask.caption")), h("p", {}, answer.text ?? "")),
+        h("div", { class: "row" }, h("button", { class: "button", type: "button", on: { click: () => this.room.showSeen(answer).catch(complain) } }, t("ui.evidence.show")), h("button", { class: "button quiet", type: "button", on: { click: () => this.room.viewer()?.showRegions([]) } }, t("ui.evidence.hide"))),
+        list,
+      ),
+    );
+  }
+}
+
+/** The closest look: the crops of the highest level; overview and middle crops would only cover the picture. */
+function close(answer: Answer): ZoomBox[] {
+  const high = answer.boxes.filter((box) => box.level === "high");
+  return high.length > 0 ? high : answer.boxes;
+}

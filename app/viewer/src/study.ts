@@ -1,0 +1,202 @@
+/** The reading room: series on the left, the picture in the middle, asking and writing on the right. */
+
+import { get } from "./api";
+import { Ask } from "./ask";
+import { fill, h } from "./dom";
+import { Evidence } from "./evidence";
+import { day, t, years } from "./i18n";
+import { icon } from "./icons";
+import { divider } from "./divider";
+import { ReportPanel } from "./report";
+import { me } from "./session";
+import { shell } from "./shell";
+import { complain } from "./toast";
+import { dropTarget, Uploads } from "./upload";
+import type { Viewer } from "./radiology";
+import type { Answer, Manifest, SeriesLine, StudyPage, ZoomBox } from "./types";
+
+type TabName = "ask" | "report" | "evidence";
+
+/** What the parts of the room ask of each other. */
+export interface Room {
+  readonly studyId: string;
+  readonly page: StudyPage;
+  viewer(): Viewer | null;
+  /** Bring the picture that an answer was about back to the screen, with the model's boxes. */
+  showSeen(answer: Answer, chosen?: ZoomBox): Promise<void>;
+  showEvidence(answer: Answer): void;
+  openTab(name: TabName): void;
+  showState(state: string, version: number | null): void;
+  showSaved(words: string): void;
+}
+
+export async function mount(host: HTMLElement): Promise<() => void> {
+  const studyId = new URLSearchParams(location.search).get("id") ?? "";
+  const frame = shell(host, { title: t("ui.study"), readingRoom: true });
+  const stop: (() => void)[] = [() => frame.destroy()];
+  try {
+    const page = await get<StudyPage>(`/api/studies/${encodeURIComponent(studyId)}`);
+    stop.unshift(open(frame, studyId, page));
+  } catch (error) {
+    fill(frame.main, h("div", { class: "empty" }, icon("warn", 40), h("h1", {}, t("ui.study.none")), h("a", { class: "button", href: "/app/" }, t("ui.study.back"))));
+    complain(error);
+  }
+  return () => stop.forEach((one) => one());
+}
+
+function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage): () => void {
+  const pill = h("span", { class: "state" });
+  patientStrip(frame.strip, page, pill);
+  const uploads = new Uploads(() => void refreshSeries(), studyId);
+  const rail = h("nav", { class: "rail", "aria-label": t("ui.series") });
+  const place = h("div", { class: "viewer-place" }, h("div", { class: "viewer skeleton-viewer" }));
+  const panel = h("aside", { class: "panel", "aria-label": t("ui.panel") });
+  const split = divider(panel, me().panel_width);
+  fill(frame.main, h("h1", { class: "visually-hidden" }, `${t("ui.study")} ${page.study.description}`), h("div", { class: "room" }, rail, place, split, panel));
+  frame.main.append(uploads.element);
+  uploads.element.classList.add("uploads-floating");
+
+  let viewer: Viewer | null = null;
+  const room: Room = {
+    studyId,
+    page,
+    viewer: () => viewer,
+    showSeen,
+    showEvidence: (answer) => {
+      evidence.show(answer);
+      tabs.open("evidence");
+    },
+    openTab: (name) => tabs.open(name),
+    showState: (state, version) => {
+      pill.className = `state ${state}`;
+      pill.textContent = version ? `${t(`ui.state.${state}`)} v${version}` : t(`ui.state.${state}`);
+    },
+    showSaved: (words) => {
+      frame.saved.textContent = words;
+    },
+  };
+  const ask = new Ask(room);
+  const evidence = new Evidence(room, ask);
+  const report = new ReportPanel(room);
+  const tabs = tabList(panel, { ask: ask.element, report: report.element, evidence: evidence.element });
+  room.showState(page.report?.state ?? page.study.state, page.report?.version ?? null);
+
+  const viewerReady = import("./radiology").then(({ Viewer }) => {
+    viewer = new Viewer(studyId, { changed: () => (ask.onView(), markRail(rail, viewer?.seriesId() ?? "")) });
+    viewer.element.id = "viewer";
+    fill(place, viewer.element);
+    return viewer;
+  });
+
+  async function openSeries(seriesId: string, at?: { instance_id: string; frame: number }): Promise<void> {
+    const [shown, manifest] = await Promise.all([viewerReady, get<Manifest>(`/api/series/${seriesId}/manifest`)]);
+    const index = at ? manifest.frames.findIndex((line) => line.instance_id === at.instance_id && line.frame === at.frame) : -1;
+    await shown.show(seriesId, manifest, index >= 0 ? index : undefined);
+    markRail(rail, seriesId);
+  }
+
+  async function showSeen(answer: Answer, chosen?: ZoomBox): Promise<void> {
+    const view = answer.view;
+    const shown = await viewerReady;
+    if (!view) return;
+    const here = shown.gotoFrame(view.instance_id, view.frame);
+    if (!here && view.series_id) await openSeries(view.series_id, view);
+    if (view.center !== null && view.width !== null && view.center !== undefined) shown.setWindow(view.center, view.width as number);
+    shown.showRegions(evidence.regions(answer, chosen));
+    shown.toggleRegions(true);
+  }
+
+  async function refreshSeries(): Promise<void> {
+    const fresh = await get<StudyPage>(`/api/studies/${studyId}`);
+    page.series = fresh.series;
+    drawRail(rail, page.series, (id) => openSeries(id).catch(complain));
+  }
+
+  drawRail(rail, page.series, (id) => openSeries(id).catch(complain));
+  const first = page.series[0];
+  const opened = first ? openSeries(first.series_id) : Promise.resolve();
+  opened.then(() => frame.root.setAttribute("data-ready", ""), complain);
+  const undrop = dropTarget(frame.root, uploads);
+
+  return () => {
+    undrop();
+    uploads.destroy();
+    ask.destroy();
+    report.destroy();
+    viewer?.destroy();
+  };
+}
+
+function patientStrip(strip: HTMLElement, page: StudyPage, pill: HTMLElement): void {
+  const { study } = page;
+  const age = years(study.birth_date, study.study_date);
+  const facts = [study.sex ? t(`ui.sex.${study.sex}`) : t("ui.unknown"), age === null ? "" : String(age)].filter(Boolean).join(" ");
+  fill(
+    strip,
+    h("a", { class: "tool back", href: "/app/", "aria-label": t("ui.study.back"), title: t("ui.study.back") }, icon("back")),
+    h("div", { class: "strip-patient" }, h("b", { title: study.patient_name }, study.patient_name || t("ui.unknown")), h("span", { class: "num" }, facts), h("span", { class: "num muted" }, study.patient_id || t("ui.unknown"))),
+    h("div", { class: "strip-study" }, h("span", {}, [study.modality, study.description || study.region].filter(Boolean).join(" · ")), h("span", { class: "num muted" }, day(study.study_date))),
+    study.urgent ? h("span", { class: "state preliminary urgent-note" }, t("ui.urgent")) : null,
+    pill,
+  );
+}
+
+function drawRail(rail: HTMLElement, series: SeriesLine[], choose: (id: string) => void): void {
+  const list = h("ul");
+  for (const one of series) {
+    const words = [one.description || t("ui.series.unnamed"), t("ui.series.images", { n: one.count })].join(", ");
+    const button = h(
+      "button",
+      { class: "series", type: "button", "data-series": one.series_id, "aria-label": words, title: one.description, on: { click: () => choose(one.series_id) } },
+      h("img", { src: one.thumbnail_url, alt: "", width: 88, height: 88 }),
+      h("span", { class: "series-count num" }, one.count),
+      h("span", { class: "series-name small" }, one.description || one.modality),
+    );
+    const item = h("li", {}, button);
+    if (one.findings.length > 0) {
+      const sentences = one.findings.map((finding) => finding.sentence);
+      button.append(h("span", { class: "series-warn", title: sentences.join("\n") }, icon("warn", 14), h("span", { class: "visually-hidden" }, sentences.join(" "))));
+    }
+    list.append(item);
+  }
+  const shown = rail.querySelector("[aria-current]")?.getAttribute("data-series");
+  fill(rail, list);
+  if (shown) markRail(rail, shown);
+}
+
+function markRail(rail: HTMLElement, seriesId: string): void {
+  for (const button of rail.querySelectorAll<HTMLElement>(".series")) {
+    if (button.dataset["series"] === seriesId) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+  }
+}
+
+function tabList(panel: HTMLElement, pages: Record<TabName, HTMLElement>): { open(name: TabName): void } {
+  const names = Object.keys(pages) as TabName[];
+  const buttons = names.map((name) => h("button", { class: "tab", type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `page-${name}` }, t(`ui.tab.${name}`)));
+  const open = (wanted: TabName) => {
+    names.forEach((name, n) => {
+      const chosen = name === wanted;
+      buttons[n]?.setAttribute("aria-selected", String(chosen));
+      buttons[n]?.setAttribute("tabindex", chosen ? "0" : "-1");
+      pages[name].hidden = !chosen;
+    });
+  };
+  names.forEach((name, n) => {
+    pages[name].id = `page-${name}`;
+    pages[name].setAttribute("role", "tabpanel");
+    pages[name].setAttribute("aria-labelledby", `tab-${name}`);
+    buttons[n]?.addEventListener("click", () => open(name));
+    buttons[n]?.addEventListener("keydown", (event) => {
+      const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+      if (!step) return;
+      const next = (n + step + names.length) % names.length;
+      open(names[next] as TabName);
+      buttons[next]?.focus();
+      event.preventDefault();
+    });
+  });
+  fill(panel, h("div", { class: "tabs", role: "tablist", "aria-label": t("ui.panel") }, ...buttons), ...names.map((name) => pages[name]));
+  open("ask");
+  return { open };
+}

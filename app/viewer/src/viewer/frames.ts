@@ -1,0 +1,154 @@
+/** Frames as Cornerstone wants them: raw values from our server, already rescaled; no decoding in the browser. */
+
+import { cache, Enums, imageLoader, metaData, utilities, type Types } from "@cornerstonejs/core";
+import { raw } from "../api";
+import type { FrameLine, Manifest } from "../types";
+
+const SCHEME = "dfm";
+const CACHE_BYTES = 512 * 1024 * 1024;
+const AHEAD = 3;
+
+interface Known {
+  manifest: Manifest;
+  line: FrameLine;
+  index: number;
+  series: string;
+}
+
+const known = new Map<string, Known>();
+const ARRAYS = { int16: Int16Array, uint16: Uint16Array, float32: Float32Array, uint8: Uint8Array } as const;
+
+export function registerLoader(): void {
+  cache.setMaxCacheSize(CACHE_BYTES);
+  imageLoader.registerImageLoader(SCHEME, (imageId: string) => {
+    const abort = new AbortController();
+    return { promise: load(imageId, abort.signal) as Promise<Types.IImage & Record<string, unknown>>, cancelFn: () => abort.abort() };
+  });
+  metaData.addProvider(describe, 9999);
+}
+
+/** The image ids of a series, in scan order. */
+export function register(series: string, manifest: Manifest): string[] {
+  return manifest.frames.map((line, index) => {
+    const id = `${SCHEME}:${line.instance_id}/${line.frame}`;
+    known.set(id, { manifest, line, index, series });
+    return id;
+  });
+}
+
+export const frameOf = (imageId: string): Known | undefined => known.get(imageId);
+
+/** Distance between pixels: mm where the header says so, else pixels of their stated shape. */
+export function pixelSize(manifest: Manifest): { row: number; column: number; isMm: boolean } {
+  if (manifest.spacing_mm) return { row: manifest.spacing_mm[0], column: manifest.spacing_mm[1], isMm: true };
+  const aspect = Array.isArray(manifest.pixel_aspect) ? manifest.pixel_aspect[0] / manifest.pixel_aspect[1] : manifest.pixel_aspect;
+  return { row: aspect || 1, column: 1, isMm: false };
+}
+
+/** Fetch the neighbours of a frame, nearest first, so that scrolling does not wait. */
+export function fetchAround(ids: readonly string[], index: number): void {
+  for (let step = 1; step <= AHEAD; step++) {
+    for (const at of [index + step, index - step]) {
+      const id = ids[at];
+      if (id && !cache.getImageLoadObject(id)) imageLoader.loadAndCacheImage(id).catch(() => {}); // shown again when it is looked at
+    }
+  }
+}
+
+async function load(imageId: string, signal: AbortSignal): Promise<Types.IImage> {
+  const found = known.get(imageId);
+  if (!found) throw new Error("unknown frame");
+  const response = await raw(found.line.url, { signal });
+  const say = (name: string, otherwise: number) => Number(response.headers.get(name) ?? otherwise);
+  const rows = say("X-Rows", found.manifest.rows);
+  const columns = say("X-Columns", found.manifest.columns);
+  const samples = say("X-Samples", found.manifest.samples);
+  const dtype = (response.headers.get("X-Dtype") ?? found.manifest.dtype) as keyof typeof ARRAYS;
+  const values = new ARRAYS[dtype](await response.arrayBuffer());
+  let low = Infinity;
+  let high = -Infinity;
+  for (const value of values) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  const color = samples === 3;
+  if (color) [low, high] = [0, 255];
+  const first = found.line.window ?? found.manifest.windows[0];
+  const size = pixelSize(found.manifest);
+  return {
+    imageId,
+    minPixelValue: low,
+    maxPixelValue: high,
+    slope: 1,
+    intercept: 0,
+    windowCenter: color ? 128 : (first?.center ?? (low + high + 1) / 2),
+    windowWidth: color ? 256 : (first?.width ?? Math.max(1, high - low + 1)),
+    voiLUTFunction: Enums.VOILUTFunctionType.LINEAR,
+    getPixelData: () => values,
+    getCanvas: () => undefined as unknown as HTMLCanvasElement,
+    rows,
+    columns,
+    height: rows,
+    width: columns,
+    color,
+    rgba: false,
+    numberOfComponents: samples,
+    columnPixelSpacing: size.column,
+    rowPixelSpacing: size.row,
+    invert: false,
+    photometricInterpretation: color ? "RGB" : "MONOCHROME2",
+    sizeInBytes: values.byteLength,
+    preScale: { enabled: true, scaled: true, scalingParameters: { modality: found.manifest.modality, rescaleSlope: 1, rescaleIntercept: 0 } },
+    isPreScaled: true,
+    imageFrame: {} as Types.IImageFrame,
+    dataType: values.constructor.name as Types.PixelDataTypedArrayString,
+    voxelManager: utilities.VoxelManager.createImageVoxelManager({ width: columns, height: rows, scalarData: values, numberOfComponents: samples }) as never,
+  };
+}
+
+/** Each frame lies flat, one unit above the last: a stack is looked at, not cut. */
+function describe(type: string, imageId: unknown): unknown {
+  const found = typeof imageId === "string" ? known.get(imageId) : undefined;
+  if (!found) return undefined;
+  const { manifest } = found;
+  const size = pixelSize(manifest);
+  const bits = manifest.dtype === "uint8" ? 8 : 16;
+  switch (type) {
+    case "imagePlaneModule":
+      return {
+        frameOfReferenceUID: found.series,
+        rows: manifest.rows,
+        columns: manifest.columns,
+        imageOrientationPatient: [1, 0, 0, 0, 1, 0],
+        rowCosines: [1, 0, 0],
+        columnCosines: [0, 1, 0],
+        imagePositionPatient: [0, 0, found.index],
+        rowPixelSpacing: size.row,
+        columnPixelSpacing: size.column,
+        pixelSpacing: [size.row, size.column],
+        usingDefaultValues: !size.isMm,
+        sliceThickness: 1,
+      };
+    case "imagePixelModule":
+      return {
+        samplesPerPixel: manifest.samples,
+        photometricInterpretation: manifest.samples === 3 ? "RGB" : "MONOCHROME2",
+        rows: manifest.rows,
+        columns: manifest.columns,
+        bitsAllocated: bits,
+        bitsStored: bits,
+        highBit: bits - 1,
+        pixelRepresentation: manifest.dtype === "uint8" || manifest.dtype === "uint16" ? 0 : 1,
+      };
+    case "generalSeriesModule":
+      return { modality: manifest.modality, seriesInstanceUID: found.series };
+    case "voiLutModule": {
+      const first = found.line.window ?? manifest.windows[0];
+      return first ? { windowCenter: [first.center], windowWidth: [first.width] } : undefined;
+    }
+    case "modalityLutModule":
+      return { rescaleSlope: 1, rescaleIntercept: 0, rescaleType: manifest.unit };
+    default:
+      return undefined;
+  }
+}
