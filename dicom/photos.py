@@ -52,7 +52,7 @@ class Photo:
 
     def frame(self, index: int = 0) -> Frame:
         """The picture: uint8 (rows, columns, 3)."""
-        return Frame(values=self.rgb, is_color=True)
+        return Frame(self.rgb, True, False, "", None, None, None, 1.0)
 
 
 def _decoded(data: bytes, limits: Limits) -> np.ndarray[Any, Any]:

@@ -57,10 +57,11 @@ def ask(
     prompt: Mapping[str, Any],
     sampling: Mapping[str, Any],
     report_id: str | None = None,
+    answer_id: str | None = None,
 ) -> StoredAnswer:
     """Keep a question that waits for its answer. prompt: name, version, sha256, and the values it is filled with
     only as digests; view: instance, frame, window and box."""
-    answer_id = new_id()
+    answer_id = answer_id or new_id()
     row = AnswerRow(
         id=answer_id,
         study_id=study.id,

@@ -244,7 +244,7 @@ class ReportVersionRow(Base):
     version: Mapped[int] = mapped_column(Integer, primary_key=True)
     content: Mapped[bytes]
     sha256: Mapped[str] = mapped_column(Digest)
-    author_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    author_id: Mapped[str] = mapped_column(String(120))
     created_at: Mapped[datetime]
 
 

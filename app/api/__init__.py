@@ -1,1 +1,33 @@
-"""The routes, one group in a file; all of them are also the REST API."""
+"""Every group of routes, in the order of their files."""
+
+from fastapi import APIRouter
+
+from app.api import (
+    answers,
+    audit,
+    frames,
+    health,
+    releases,
+    reports,
+    review,
+    session,
+    studies,
+    system,
+    uploads,
+    users,
+)
+
+ROUTERS: tuple[APIRouter, ...] = (
+    session.router,
+    uploads.router,
+    studies.router,
+    frames.router,
+    answers.router,
+    reports.router,
+    releases.router,
+    review.router,
+    audit.router,
+    users.router,
+    system.router,
+    health.router,
+)

@@ -248,7 +248,8 @@ def _images(content: ReportContent) -> list[Flowable]:
     if content.notes:
         side += [_paragraph(content.notes_heading, "heading"), Spacer(0, 2), *map(_note, content.notes)]
     for section in content.beside:
-        side += _section(section)
+        # A cell is laid out before it knows its page, and keeping together needs one.
+        side += _section(section, in_cell=True)
     whole = not side
     width = COLUMN * (0.62 if whole else 0.485)
     picture = _captioned(first, width, 300 if whole else 265)
@@ -284,11 +285,13 @@ def _note(note: Note) -> Flowable:
     )
 
 
-def _section(section: Section) -> list[Flowable]:
+def _section(section: Section, *, in_cell: bool = False) -> list[Flowable]:
     heading = _paragraph(section.heading, "heading")
     paragraphs = [Paragraph(_sentences(row), _body) for row in section.paragraphs] or [_paragraph("—")]
     if not section.emphasis:
-        head = KeepTogether([heading, Spacer(0, 1), paragraphs[0]]) if _short(section) else None
+        head = (
+            KeepTogether([heading, Spacer(0, 1), paragraphs[0]]) if _short(section) and not in_cell else None
+        )
         start: list[Flowable] = [head] if head else [heading, Spacer(0, 1), paragraphs[0]]
         rest = [flowable for paragraph in paragraphs[1:] for flowable in (Spacer(0, 3), paragraph)]
         return [*start, *rest, Spacer(0, 8)]

@@ -208,6 +208,13 @@ def test_drafts_and_demonstrations_carry_their_watermark_on_every_page():
         assert "DRAFT" in words and "초안" in words and "Draft, not signed" in words
 
 
+def test_indication_and_history_stand_beside_the_first_image():
+    """What the reader was told is read together with the picture."""
+    beside = (Section(heading="Indication", paragraphs=((Sentence(text="Cough & fever."),),)),)
+
+    assert "Cough & fever." in text_of(render(content(beside=beside)))
+
+
 def test_twelve_key_images_fit_with_their_captions():
     """Three to a row, none lost."""
     figures = tuple(

@@ -343,12 +343,8 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("author_id", sa.String(length=32), nullable=False),
+        sa.Column("author_id", sa.String(length=120), nullable=False),
         sa.Column("created_at", storage.rows.Moment(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["author_id"],
-            ["users.id"],
-        ),
         sa.ForeignKeyConstraint(
             ["report_id"],
             ["reports.id"],

@@ -1,0 +1,207 @@
+"""Questions, captions and their answers: ask, follow as a stream, stop, print."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from app import analysis, delivery
+from app.auth import Caller, allow, services_of
+from app.queue import Queue
+from app.wiring import Services
+from app.wording import sentence
+from storage import answers, studies
+from storage.answers import OVER, StoredAnswer
+
+router = APIRouter(tags=["answers"])
+CLINICIAN = allow("clinician")
+PLACE_EVERY_SECONDS = 1.0
+
+
+class View(BaseModel):
+    """What the reader had open: picture, frame, window, inverted or not, and the box they drew."""
+
+    instance_id: str = Field(max_length=64)
+    frame: int = Field(0, ge=0)
+    center: float | None = None
+    width: float | None = None
+    invert: bool = False
+    box: tuple[float, float, float, float] | None = None
+
+
+class Asked(BaseModel):
+    """A question in words, or a preset by its id."""
+
+    question: str | None = Field(None, max_length=60_000)
+    preset: str | None = Field(None, max_length=40)
+    view: View
+
+
+class Described(BaseModel):
+    """What is to be described."""
+
+    view: View
+
+
+def queue_of(request: Request) -> Queue:
+    """The queue, in a route."""
+    found: Queue = request.app.state.queue
+    return found
+
+
+@router.post("/api/studies/{study_id}/questions", status_code=202)
+def ask(request: Request, study_id: str, asked: Asked, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """Ask about what is open; the answer is followed at its own address."""
+    kept = analysis.ask(
+        services_of(request),
+        queue_of(request),
+        caller,
+        study_id,
+        question=asked.question,
+        preset=asked.preset,
+        view=asked.view.model_dump(),
+    )
+    return {"answer_id": kept.id, "place": queue_of(request).place(kept.id)}
+
+
+@router.post("/api/studies/{study_id}/captions", status_code=202)
+def describe(request: Request, study_id: str, asked: Described, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """Ask for one sentence about what is open."""
+    kept = analysis.describe(
+        services_of(request), queue_of(request), caller, study_id, asked.view.model_dump()
+    )
+    return {"answer_id": kept.id, "place": queue_of(request).place(kept.id)}
+
+
+@router.get("/api/studies/{study_id}/answers")
+def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> list[dict[str, Any]]:
+    """All answers of a study, oldest first."""
+    with services_of(request).database.write(caller.actor) as tx:
+        study = studies.get(tx, study_id, caller.user.id)
+        tx.record("answer.read", subject=study.patient_ref, object_type="study", object_id=study_id)
+        return [as_json(one, caller.language) for one in answers.of_study(tx, study)]
+
+
+@router.get("/api/answers/{answer_id}")
+def one(request: Request, answer_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """One answer."""
+    with services_of(request).database.write(caller.actor) as tx:
+        study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id)
+        tx.record("answer.read", subject=study.patient_ref, object_type="answer", object_id=answer_id)
+        found = as_json(answers.get(tx, study, answer_id), caller.language)
+    return {**found, "place": queue_of(request).place(answer_id) if found["state"] == "waiting" else None}
+
+
+@router.get("/api/answers/{answer_id}/stream")
+async def stream(
+    request: Request, answer_id: str, offset: int = 0, caller: Caller = CLINICIAN
+) -> StreamingResponse:
+    """Server-sent events: place, piece (attempt a, number s, text t), and end with the whole answer.
+
+    A higher attempt starts the text anew: another worker took over.
+    """
+    services, queue = services_of(request), queue_of(request)
+    await run_in_threadpool(_read, services, caller, answer_id)
+    events = _events(services, queue, caller, answer_id, max(0, offset))
+    return StreamingResponse(events, media_type="text/event-stream")
+
+
+async def _events(
+    services: Services, queue: Queue, caller: Caller, answer_id: str, offset: int
+) -> AsyncIterator[str]:
+    items: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+
+    async def pump(start: int) -> None:
+        with suppress(Exception):
+            async for piece in queue.follow(answer_id, start):
+                items.put_nowait(piece)
+        items.put_nowait(None)
+
+    seen, begun = offset, False
+    task = asyncio.create_task(pump(seen))
+    try:
+        while True:
+            try:
+                piece = await asyncio.wait_for(items.get(), PLACE_EVERY_SECONDS)
+            except TimeoutError:
+                place = 0 if begun else await run_in_threadpool(queue.place, answer_id)
+                yield _event("place", {"place": place})
+                continue
+            if piece is not None:
+                seen, begun = seen + 1, True
+                yield _event("piece", piece)
+                continue
+            stored = await run_in_threadpool(_read, services, caller, answer_id)
+            if stored.state in OVER:
+                yield _event("end", {"answer": as_json(stored, caller.language)})
+                return
+            await asyncio.sleep(0.3)
+            task = asyncio.create_task(pump(seen))
+    finally:
+        task.cancel()
+
+
+def _event(name: str, data: dict[str, Any]) -> str:
+    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+def _read(services: Services, caller: Caller, answer_id: str) -> StoredAnswer:
+    with services.database.write(caller.actor) as tx:
+        study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id)
+        tx.record("answer.read", subject=study.patient_ref, object_type="answer", object_id=answer_id)
+        return answers.get(tx, study, answer_id)
+
+
+@router.post("/api/answers/{answer_id}/stop")
+async def stop(request: Request, answer_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """Stop it; what it said so far is kept."""
+    await analysis.stop(services_of(request), queue_of(request), caller, answer_id)
+    return {}
+
+
+@router.get("/api/answers/{answer_id}/pdf", response_class=Response)
+def pdf(request: Request, answer_id: str, caller: Caller = CLINICIAN) -> Response:
+    """The answer as paper, marked as unsigned."""
+    data = delivery.answer_pdf(services_of(request), caller, answer_id)
+    return pdf_response(data, f"answer-{answer_id[:8]}.pdf")
+
+
+def pdf_response(data: bytes, name: str) -> Response:
+    """A PDF to download; its name holds an id and nothing else."""
+    return Response(
+        data, media_type="application/pdf", headers={"content-disposition": f'inline; filename="{name}"'}
+    )
+
+
+def as_json(stored: StoredAnswer, language: str) -> dict[str, Any]:
+    """An answer as the page shows it."""
+    outcome = stored.outcome or {}
+    failure = stored.failure
+    return {
+        "id": stored.id,
+        "study_id": stored.study_id,
+        "report_id": stored.report_id,
+        "kind": stored.kind,
+        "state": stored.state,
+        "question": stored.question if stored.kind == "question" else None,
+        "text": stored.answer,
+        "view": stored.view,
+        "boxes": stored.boxes or [],
+        "model": stored.model,
+        "prompt": {name: stored.prompt.get(name) for name in ("name", "version", "sha256")},
+        "failure": {"code": failure, "sentence": sentence(failure, language, attempts=stored.attempt)}
+        if failure
+        else None,
+        "asked_by": stored.asked_by,
+        "created_at": stored.asked_at.isoformat(),
+        "finished_at": stored.finished_at.isoformat() if stored.finished_at else None,
+        "seconds": outcome["milliseconds"] / 1000 if "milliseconds" in outcome else None,
+        "attempt": stored.attempt,
+        "place": None,
+    }

@@ -1,0 +1,88 @@
+"""The record, for the auditor: search, verify, take away."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from app.auth import Caller, allow, services_of
+from storage import users
+from storage.audit.actions import ACTIONS
+from storage.audit.search import find, verify_rows
+from storage.verifier import CANNOT_TELL, CLEAN, TAMPERED
+
+router = APIRouter(tags=["audit"], prefix="/api/audit")
+AUDITOR = allow("auditor")
+WORDS = {CLEAN: "clean", TAMPERED: "tampered", CANNOT_TELL: "cannot_tell"}
+
+
+@router.get("")
+def search(
+    request: Request,
+    actor: str = "",
+    action: str = "",
+    subject: str = "",
+    object_id: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    cursor: int | None = None,
+    limit: int = 100,
+    caller: Caller = AUDITOR,
+) -> dict[str, Any]:
+    """Entries, newest first; names of staff beside their ids, patients only as pseudonyms."""
+    with services_of(request).database.write(caller.actor) as tx:
+        tx.record("audit.read")
+        names = {user.id: user.username for user in users.everyone(tx)}
+        ids = [one for one, name in names.items() if name == actor] or ([actor] if actor else [""])
+        entries = find(
+            tx.session,
+            actor=ids[0],
+            action=action,
+            subject=subject,
+            object_id=object_id,
+            since=since,
+            until=until,
+            before=cursor,
+            limit=min(max(limit, 1), 500),
+        )
+    return {
+        "entries": [
+            {**entry, "actor": {**entry["actor"], "name": names.get(entry["actor"]["id"])}}
+            for entry in entries
+        ],
+        "cursor": entries[-1]["seq"] if len(entries) == min(max(limit, 1), 500) else None,
+        "actions": list(ACTIONS),
+    }
+
+
+@router.post("/verify")
+def verify(request: Request, caller: Caller = AUDITOR) -> dict[str, Any]:
+    """Whether the record is as it was written, with the public key; the escrowed key proves more, offline."""
+    database = services_of(request).database
+    database.seal_log()
+    with database.read(caller.actor) as tx:
+        verdict = verify_rows(tx.session, database.audit_keys.public_pem)
+    with database.write(caller.actor) as tx:
+        tx.record("audit.verified", outcome="success" if verdict.status == CLEAN else "failure")
+    return {"verdict": WORDS[verdict.status], "entries": verdict.entries, "lines": list(verdict.lines)}
+
+
+@router.get("/export", response_class=StreamingResponse)
+def export(request: Request, caller: Caller = AUDITOR) -> StreamingResponse:
+    """The whole record as a sealed file."""
+    lines: Iterator[bytes] = services_of(request).database.export_log(caller.actor)
+    headers = {"content-disposition": 'attachment; filename="audit-log.jsonl"'}
+    return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
+
+
+@router.get("/public-key", response_class=Response)
+def public_key(request: Request, caller: Caller = AUDITOR) -> Response:
+    """What the exported record is verified with."""
+    pem = services_of(request).database.audit_keys.public_pem
+    return Response(
+        pem,
+        media_type="application/x-pem-file",
+        headers={"content-disposition": 'attachment; filename="public.pem"'},
+    )

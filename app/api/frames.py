@@ -1,0 +1,126 @@
+"""Pictures: the manifest of a series, frames as raw values after the modality step, frames as PNG.
+
+Opening a study is one entry in the record; each of its hundred frames is not.
+"""
+
+import gzip
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app import viewing
+from app.auth import Caller, allow, services_of
+from app.wording import sentence
+from dicom.render import png
+from dicom.windowing import presets_for
+from storage import studies
+from storage.studies import Instance
+
+router = APIRouter(tags=["pictures"])
+CLINICIAN = allow("clinician")
+PRIVATE = {"cache-control": "private, max-age=600"}
+
+
+@router.get("/api/series/{series_id}/manifest")
+def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """Everything a viewer needs before the first frame."""
+    services = services_of(request)
+    with services.database.write(caller.actor) as tx:
+        study, series = studies.one_series(tx, series_id, caller.user.id)
+        tx.record("study.read", subject=study.patient_ref, object_type="series", object_id=series_id)
+        first = series.instances[0]
+        shown = services.decoder.frame(viewing.file_of(services, tx, first), 0)
+    facts = first.facts
+    offered = [one for one in facts.get("windows") or () if one]
+    if not offered and not shown.is_color:
+        offered = [{"center": shown.window.center, "width": shown.window.width, "explanation": ""}]
+    words = (str(study.facts.get("region") or ""), str(study.facts.get("description") or ""))
+    presets = presets_for(series.modality, *words, str(series.facts.get("description") or ""))
+    return {
+        "modality": series.modality,
+        "rows": facts["rows"],
+        "columns": facts["columns"],
+        "samples": 3 if shown.is_color else 1,
+        "dtype": str(shown.values.dtype),
+        "invert": shown.invert,
+        "unit": shown.unit,
+        "windows": offered,
+        "presets": [
+            {
+                "id": name,
+                "center": one.center,
+                "width": one.width,
+                "label": sentence(f"window.{name}", caller.language),
+            }
+            for name, one in presets.items()
+        ],
+        "spacing_mm": facts.get("spacing_mm"),
+        "pixel_aspect": facts.get("pixel_aspect", 1.0),
+        "frames": [line for one in series.instances for line in _frames(one)],
+    }
+
+
+def _frames(instance: Instance) -> list[dict[str, Any]]:
+    windows = instance.facts.get("windows") or ()
+    return [
+        {
+            "url": f"/api/instances/{instance.id}/frames/{frame}",
+            "instance_id": instance.id,
+            "frame": frame,
+            "position_mm": instance.facts.get("position_mm"),
+            "window": windows[0] if windows else None,
+            "sha256": instance.file_sha256,
+        }
+        for frame in range(instance.frames)
+    ]
+
+
+@router.get("/api/series/{series_id}/thumbnail", response_class=Response)
+def thumbnail(request: Request, series_id: str, caller: Caller = CLINICIAN) -> Response:
+    """The middle picture of a series, small."""
+    services = services_of(request)
+    with services.database.read(caller.actor) as tx:
+        _, series = studies.one_series(tx, series_id, caller.user.id)
+        data = viewing.small(services, tx, series.instances[len(series.instances) // 2])
+    return Response(data, media_type="image/png", headers=PRIVATE)
+
+
+@router.get("/api/instances/{instance_id}/frames/{frame}", response_class=Response)
+def raw(request: Request, instance_id: str, frame: int, caller: Caller = CLINICIAN) -> Response:
+    """Little-endian values of one frame after the modality step: int16, float32 or uint8 RGB, gzip."""
+    services = services_of(request)
+    with services.database.read(caller.actor) as tx:
+        instance = studies.instance(tx, instance_id, caller.user.id)
+        shown = services.decoder.frame(viewing.file_of(services, tx, instance), frame)
+    headers = {
+        **PRIVATE,
+        "x-rows": str(shown.values.shape[0]),
+        "x-columns": str(shown.values.shape[1]),
+        "x-samples": "3" if shown.is_color else "1",
+        "x-dtype": str(shown.values.dtype),
+        "x-window": f"{shown.window.center},{shown.window.width}",
+    }
+    data = shown.values.tobytes()
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        data = gzip.compress(data, 1)
+        headers["content-encoding"] = "gzip"
+    return Response(data, media_type="application/octet-stream", headers=headers)
+
+
+@router.get("/api/instances/{instance_id}/frames/{frame}/rendered.png", response_class=Response)
+def rendered(
+    request: Request,
+    instance_id: str,
+    frame: int,
+    center: float | None = None,
+    width: float | None = None,
+    invert: bool = False,
+    caller: Caller = CLINICIAN,
+) -> Response:
+    """One frame as it is shown."""
+    services = services_of(request)
+    view = viewing.view_of({"frame": frame, "center": center, "width": width, "invert": invert})
+    with services.database.read(caller.actor) as tx:
+        instance = studies.instance(tx, instance_id, caller.user.id)
+        shown = services.decoder.render(viewing.file_of(services, tx, instance), view)
+    return Response(png(shown), media_type="image/png", headers=PRIVATE)

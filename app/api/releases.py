@@ -1,0 +1,60 @@
+"""What researchers do not see of a study, and letting them."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from app import review
+from app.auth import Caller, allow, services_of
+from app.wording import sentence
+from storage import reports, reviews, studies
+from storage.errors import NotFound
+
+router = APIRouter(tags=["releases"], prefix="/api/studies/{study_id}/releases")
+CLINICIAN = allow("clinician")
+
+
+class Released(BaseModel):
+    """The item to release."""
+
+    item: str = Field(max_length=60)
+
+
+@router.get("")
+def listed(request: Request, study_id: str, caller: Caller = CLINICIAN) -> list[dict[str, Any]]:
+    """Every item that waits, with its text, for the clinician to look at."""
+    with services_of(request).database.write(caller.actor) as tx:
+        study = studies.get(tx, study_id, caller.user.id)
+        report = reports.of_study(tx, study)
+        tx.record(
+            "study.read",
+            subject=study.patient_ref,
+            object_type="study",
+            object_id=study_id,
+            reason="releases",
+        )
+        found = review.items(tx, study, report) if report else []
+    return [
+        {
+            "item": one.item,
+            "text": one.text,
+            "reason": sentence(
+                "release.pictures" if one.item == review.PICTURES else "release.text", caller.language
+            ),
+        }
+        for one in found
+        if one.withheld
+    ]
+
+
+@router.post("", status_code=201)
+def release(request: Request, study_id: str, wanted: Released, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """Let researchers see one item."""
+    with services_of(request).database.write(caller.actor) as tx:
+        study = studies.get(tx, study_id, caller.user.id)
+        report = reports.of_study(tx, study)
+        if report is None or wanted.item not in {one.item for one in review.items(tx, study, report)}:
+            raise NotFound(object="item")
+        reviews.release(tx, study, wanted.item)
+    return {}

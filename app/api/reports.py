@@ -1,0 +1,214 @@
+"""Reports: draft, edit, compare, check, sign, amend, print."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from app import delivery, reporting, sentences
+from app.api.answers import View, pdf_response, queue_of
+from app.auth import Caller, allow, services_of
+from app.errors import Refused
+from app.wording import sentence
+from storage import reports, studies, users
+from storage.database import Tx
+from storage.reports import Report
+from storage.studies import Study
+
+router = APIRouter(tags=["reports"])
+CLINICIAN = allow("clinician")
+TEXT = Field("", max_length=60_000)
+
+
+class Drafted(BaseModel):
+    """What a draft is written from."""
+
+    indication: str = TEXT
+    history: str = TEXT
+    technique: str = TEXT
+    comparison: str = TEXT
+    view: View
+
+
+class Edited(BaseModel):
+    """Texts of sections, and the version they were typed over."""
+
+    version: int = Field(ge=1)
+    sections: dict[str, str]
+
+
+class AtVersion(BaseModel):
+    """The version that is meant."""
+
+    version: int = Field(ge=1)
+
+
+class Signed(AtVersion):
+    """The signer's password, and the warnings they have seen."""
+
+    password: str = Field(max_length=4000)
+    acknowledged: list[str] = Field(default_factory=list, max_length=50)
+
+
+class Added(BaseModel):
+    """An addendum and its signer's password."""
+
+    text: str = TEXT
+    password: str = Field(max_length=4000)
+
+
+@router.post("/api/studies/{study_id}/report", status_code=202)
+def draft(request: Request, study_id: str, wanted: Drafted, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """Let a report be drafted: findings, then the impression over them."""
+    report, asked = reporting.begin(
+        services_of(request),
+        queue_of(request),
+        caller,
+        study_id,
+        indication=wanted.indication,
+        history=wanted.history,
+        technique=wanted.technique,
+        comparison=wanted.comparison,
+        view=wanted.view.model_dump(),
+    )
+    return {"report_id": report.id, "version": report.version, "answer_ids": asked}
+
+
+@router.get("/api/studies/{study_id}/report")
+def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """The report of a study; an error where none was begun."""
+    with services_of(request).database.write(caller.actor) as tx:
+        study = studies.get(tx, study_id, caller.user.id)
+        report = reports.of_study(tx, study)
+        if report is None:
+            raise Refused("app.no_report")
+        tx.record("report.read", subject=study.patient_ref, object_type="report", object_id=report.id)
+        return as_json(tx, study, report)
+
+
+@router.put("/api/reports/{report_id}")
+def edit(request: Request, report_id: str, wanted: Edited, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """Save what was typed; refused with the present version when somebody saved meanwhile."""
+    services = services_of(request)
+    saved = reporting.edit(services, caller, report_id, wanted.version, wanted.sections)
+    return _shown(request, caller, saved)
+
+
+@router.get("/api/reports/{report_id}/difference")
+def difference(request: Request, report_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """What people changed of what the model wrote, word by word, for each section."""
+    with services_of(request).database.write(caller.actor) as tx:
+        study = reporting.study_of(tx, report_id, caller)
+        report = reports.get(tx, study, report_id)
+        spoken = reporting.latest_model_texts(tx, study, report)
+        tx.record("report.read", subject=study.patient_ref, object_type="report", object_id=report_id)
+    return {
+        "sections": {
+            name: sentences.difference(spoken.get(name, ""), sentences.joined(rows))
+            for name, rows in report.content["sections"].items()
+            if rows or spoken.get(name)
+        }
+    }
+
+
+@router.get("/api/reports/{report_id}/checklist")
+def checklist(request: Request, report_id: str, caller: Caller = CLINICIAN) -> list[dict[str, Any]]:
+    """What to look at before signing."""
+    with services_of(request).database.write(caller.actor) as tx:
+        study = reporting.study_of(tx, report_id, caller)
+        lines = reporting.lines_before_signing(tx, study, reports.get(tx, study, report_id))
+        tx.record("report.read", subject=study.patient_ref, object_type="report", object_id=report_id)
+    return [
+        {
+            "code": line.code,
+            "level": line.level,
+            "sentence": sentence(line.code, caller.language),
+            "section": line.section,
+            "sentence_index": line.sentence_index,
+        }
+        for line in lines
+    ]
+
+
+@router.get("/api/reports/{report_id}/versions")
+def versions(request: Request, report_id: str, caller: Caller = CLINICIAN) -> list[dict[str, Any]]:
+    """The history of a report."""
+    with services_of(request).database.write(caller.actor) as tx:
+        study = reporting.study_of(tx, report_id, caller)
+        names = {user.id: user.display_name for user in users.everyone(tx)}
+        tx.record("report.read", subject=study.patient_ref, object_type="report", object_id=report_id)
+        return [
+            {
+                "version": one.version,
+                "sha256": one.sha256,
+                "author": names.get(one.author_id) or one.author_id.split("-")[0],
+                "created_at": one.created_at.isoformat(),
+            }
+            for one in reports.versions(tx, report_id)
+        ]
+
+
+@router.post("/api/reports/{report_id}/preliminary")
+def preliminary(
+    request: Request, report_id: str, wanted: AtVersion, caller: Caller = CLINICIAN
+) -> dict[str, Any]:
+    """Call it preliminary."""
+    report = reporting.preliminary(services_of(request), caller, report_id, wanted.version)
+    return _shown(request, caller, report)
+
+
+@router.post("/api/reports/{report_id}/sign")
+def sign(request: Request, report_id: str, wanted: Signed, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """Sign this version; its text never changes again."""
+    report = reporting.sign(
+        services_of(request), caller, report_id, wanted.version, wanted.password, wanted.acknowledged
+    )
+    return _shown(request, caller, report)
+
+
+@router.post("/api/reports/{report_id}/addenda")
+def amend(request: Request, report_id: str, wanted: Added, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """Add a signed addendum."""
+    report = reporting.amend(services_of(request), caller, report_id, wanted.text, wanted.password)
+    return _shown(request, caller, report)
+
+
+@router.get("/api/reports/{report_id}/pdf", response_class=Response)
+def pdf(request: Request, report_id: str, caller: Caller = CLINICIAN) -> Response:
+    """The report as paper."""
+    data = delivery.report_pdf(services_of(request), caller, report_id)
+    return pdf_response(data, f"report-{report_id[:8]}.pdf")
+
+
+def _shown(request: Request, caller: Caller, report: Report) -> dict[str, Any]:
+    with services_of(request).database.read(caller.actor) as tx:
+        return as_json(tx, reporting.study_of(tx, report.id, caller), report)
+
+
+def as_json(tx: Tx, study: Study, report: Report) -> dict[str, Any]:
+    """A report as the page shows it."""
+    names = {user.id: user.display_name for user in users.everyone(tx)}
+    return {
+        "id": report.id,
+        "study_id": report.study_id,
+        "state": report.state,
+        "version": report.version,
+        "indication": report.content.get("indication", ""),
+        "history": report.content.get("history", ""),
+        "sections": report.content["sections"],
+        "saved_at": report.updated_at.isoformat(),
+        "saved_by": names.get(report.updated_by),
+        "signed_by": names.get(report.signed_by) if report.signed_by else None,
+        "signed_at": report.signed_at.isoformat() if report.signed_at else None,
+        "content_sha256": report.sha256,
+        "demonstration": reporting.has_demonstration_words(tx, study, report),
+        "addenda": [
+            {
+                "number": one.number,
+                "text": one.text,
+                "signed_by": names.get(one.signed_by, ""),
+                "signed_at": one.signed_at.isoformat(),
+            }
+            for one in report.addenda
+        ],
+    }

@@ -1,0 +1,176 @@
+"""The worklist, a study, and the marks that readers draw on it."""
+
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from app import analysis, reporting, viewing
+from app.auth import Caller, allow, services_of
+from app.delivery import date, patient_name
+from app.wording import sentence
+from storage import marks, reports, studies
+from storage.database import Tx
+from storage.errors import NotFound
+from storage.studies import Series, StudyLine
+
+router = APIRouter(tags=["studies"], prefix="/api/studies")
+CLINICIAN = allow("clinician")
+PAGE = 100
+
+
+class Changed(BaseModel):
+    """What can be changed of a study."""
+
+    urgent: bool
+
+
+class Drawn(BaseModel):
+    """A measurement or box in pixels of its frame."""
+
+    tool: Literal["length", "box"]
+    instance_id: str = Field(max_length=64)
+    frame: int = Field(0, ge=0)
+    points: list[tuple[float, float]] = Field(min_length=2, max_length=8)
+    label: str | None = Field(None, max_length=200)
+
+
+@router.get("")
+def worklist(
+    request: Request,
+    search: str = "",
+    modality: str = "",
+    state: str = "",
+    sort: str = "newest",
+    cursor: int = 0,
+    caller: Caller = CLINICIAN,
+) -> dict[str, Any]:
+    """The caller's studies, urgent first."""
+    with services_of(request).database.write(caller.actor) as tx:
+        tx.record("study.listed")
+        lines = studies.worklist(
+            tx, caller.user.id, search=search[:200], modality=modality[:16], state=state[:16], sort=sort
+        )
+        shown = [line_json(tx, line) for line in lines[cursor : cursor + PAGE]]
+    following = cursor + PAGE if cursor + PAGE < len(lines) else None
+    return {"studies": shown, "total": len(lines), "cursor": following}
+
+
+def line_json(tx: Tx, line: StudyLine) -> dict[str, Any]:
+    """A study as one line."""
+    study = line.study
+    return {
+        "study_id": study.id,
+        "patient_name": patient_name(study),
+        "patient_id": str(study.identity.get("patient_id") or ""),
+        "sex": str(study.identity.get("sex") or ""),
+        "birth_date": date(study.identity.get("birth_date")) or None,
+        "study_date": date(study.facts.get("study_date")) or None,
+        "modality": study.modality,
+        "region": str(study.facts.get("region") or ""),
+        "description": str(study.facts.get("description") or ""),
+        "urgent": study.urgent,
+        "state": line.state,
+        "instances": line.instances,
+        "running": line.running,
+        "created_at": study.created_at.isoformat(),
+        "open_by": None,
+    }
+
+
+@router.get("/{study_id}")
+def one(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """A study: whose, what, its series, its report, the questions that suit it."""
+    with services_of(request).database.write(caller.actor) as tx:
+        study = studies.get(tx, study_id, caller.user.id)
+        tx.record("study.read", subject=study.patient_ref, object_type="study", object_id=study_id)
+        found, report = studies.series(tx, study), reports.of_study(tx, study)
+        count = sum(one.frames for series in found for one in series.instances)
+        line = StudyLine(study=study, state=report.state if report else "new", instances=count, running=0)
+        return {
+            "study": {**line_json(tx, line), "accession_number": study.facts.get("accession") or None},
+            "series": [_series_json(series, caller.language) for series in found if series.instances],
+            "report": {"id": report.id, "state": report.state, "version": report.version} if report else None,
+            "presets": analysis.presets_for(study),
+            "identity_complete": reporting.identified(study),
+        }
+
+
+def _series_json(series: Series, language: str) -> dict[str, Any]:
+    number = str(series.facts.get("number") or "")
+    return {
+        "series_id": series.id,
+        "modality": series.modality,
+        "description": str(series.facts.get("description") or ""),
+        "number": int(number) if number.lstrip("-").isdigit() else None,
+        "count": sum(one.frames for one in series.instances),
+        "thumbnail_url": f"/api/series/{series.id}/thumbnail",
+        "findings": [
+            {"code": f["code"], "sentence": sentence(f["code"], language, **f.get("facts", {}))}
+            for f in series.findings
+        ],
+    }
+
+
+@router.patch("/{study_id}")
+def change(request: Request, study_id: str, wanted: Changed, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """Mark a study as urgent, or not."""
+    with services_of(request).database.write(caller.actor) as tx:
+        studies.change(tx, study_id, caller.user.id, urgent=wanted.urgent)
+    return {"urgent": wanted.urgent}
+
+
+@router.get("/{study_id}/thumbnail", response_class=Response)
+def thumbnail(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Response:
+    """The middle picture of the first series, small."""
+    services = services_of(request)
+    with services.database.read(caller.actor) as tx:
+        study = studies.get(tx, study_id, caller.user.id)
+        first = next((series for series in studies.series(tx, study) if series.instances), None)
+        if first is None:
+            raise NotFound(object="picture")
+        data = viewing.small(services, tx, first.instances[len(first.instances) // 2])
+    return Response(data, media_type="image/png", headers={"cache-control": "private, max-age=600"})
+
+
+@router.get("/{study_id}/marks")
+def drawn(request: Request, study_id: str, caller: Caller = CLINICIAN) -> list[dict[str, Any]]:
+    """All marks of a study."""
+    with services_of(request).database.read(caller.actor) as tx:
+        study = studies.get(tx, study_id, caller.user.id)
+        return [_mark_json(mark) for mark in marks.of_study(tx, study)]
+
+
+@router.post("/{study_id}/marks", status_code=201)
+def draw(request: Request, study_id: str, wanted: Drawn, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """Keep a mark."""
+    with services_of(request).database.write(caller.actor) as tx:
+        study = studies.get(tx, study_id, caller.user.id)
+        mark = marks.add(
+            tx,
+            study,
+            instance_id=wanted.instance_id,
+            frame=wanted.frame,
+            kind=wanted.tool,
+            geometry={"points": [list(point) for point in wanted.points], "label": wanted.label},
+        )
+    return _mark_json(mark)
+
+
+@router.delete("/{study_id}/marks/{mark_id}")
+def erase(request: Request, study_id: str, mark_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """Remove a mark."""
+    with services_of(request).database.write(caller.actor) as tx:
+        marks.remove(tx, studies.get(tx, study_id, caller.user.id), mark_id)
+    return {}
+
+
+def _mark_json(mark: marks.Mark) -> dict[str, Any]:
+    return {
+        "id": mark.id,
+        "tool": mark.kind,
+        "instance_id": mark.instance_id,
+        "frame": mark.frame,
+        "points": mark.geometry.get("points", []),
+        "label": mark.geometry.get("label"),
+    }

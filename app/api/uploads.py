@@ -1,0 +1,170 @@
+"""Uploads: announce, send each file as a stream, finish, describe pictures that have no header."""
+
+import hashlib
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from app.api.studies import line_json
+from app.auth import Caller, allow, services_of
+from app.errors import Refused
+from app.intake import Intake, Receiving
+from app.wording import sentence
+from storage import studies, uploads
+from storage.errors import NotFound
+
+router = APIRouter(tags=["uploads"], prefix="/api/uploads")
+CLINICIAN = allow("clinician")
+
+
+class Announced(BaseModel):
+    """How much will come."""
+
+    files: int = Field(ge=1)
+    bytes: int = Field(ge=0)
+
+
+class Finished(BaseModel):
+    """The open study the files belong to, if they are to join one."""
+
+    study_id: str | None = Field(None, max_length=64)
+
+
+class Details(BaseModel):
+    """What a person says of pictures without headers; empty stays unknown."""
+
+    patient_name: str = Field("", max_length=200)
+    patient_id: str = Field("", max_length=64)
+    birth_date: str = Field("", pattern=r"^(\d{4}-\d{2}-\d{2})?$")
+    sex: Literal["", "M", "F", "O"] = ""
+    study_date: str = Field("", pattern=r"^(\d{4}-\d{2}-\d{2})?$")
+    kind: Literal["radiology", "pathology"] = "radiology"
+    specimen: str = Field("", max_length=200)
+    block: str = Field("", max_length=64)
+    stain: str = Field("", max_length=64)
+    um_per_pixel: float | None = Field(None, gt=0, le=1000)
+    description: str = Field("", max_length=200)
+
+
+def intake_of(request: Request) -> Intake:
+    """The uploads of this process."""
+    found: Intake = request.app.state.intake
+    return found
+
+
+@router.post("", status_code=201)
+def begin(request: Request, announced: Announced, caller: Caller = CLINICIAN) -> dict[str, str]:
+    """Announce an upload."""
+    return {"upload_id": intake_of(request).begin(caller, announced.files, announced.bytes)}
+
+
+@router.put("/{upload_id}/files/{number}")
+async def send(request: Request, upload_id: str, number: int, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """One file as the raw body; it counts only when it arrived whole."""
+    intake = intake_of(request)
+    receiving = await run_in_threadpool(intake.mine, caller, upload_id)
+    if receiving.state != "receiving" or not 0 <= number < receiving.announced["files"]:
+        raise Refused("app.upload_state")
+    limit = services_of(request).settings.upload_file_bytes
+    path, part = receiving.folder / f"{number:06d}", receiving.folder / f"{number:06d}.part"
+    size, digest = 0, hashlib.sha256()
+    try:
+        with part.open("wb") as target:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit or size + sum(receiving.received.values()) > receiving.announced["bytes"] + (
+                    1 << 20
+                ):
+                    raise Refused("app.upload_too_large", what="bytes", limit=limit)
+                digest.update(chunk)
+                await run_in_threadpool(target.write, chunk)
+        expected = request.headers.get("content-length")
+        if expected is not None and int(expected) != size:
+            raise Refused("app.upload_cut")
+        part.replace(path)
+    except ClientDisconnect as error:
+        raise Refused("app.upload_cut") from error
+    except OSError as error:
+        raise Refused("storage.disk_full") from error
+    finally:
+        part.unlink(missing_ok=True)
+    intake.took(receiving, number, size)
+    return {"received": size, "sha256": digest.hexdigest()}
+
+
+@router.post("/{upload_id}/finish", status_code=202)
+def finish(request: Request, upload_id: str, wanted: Finished, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """Everything was sent: read it."""
+    intake = intake_of(request)
+    intake.finish(intake.mine(caller, upload_id), wanted.study_id)
+    return {}
+
+
+@router.post("/{upload_id}/details", status_code=202)
+def describe(
+    request: Request, upload_id: str, details: Details, caller: Caller = CLINICIAN
+) -> dict[str, Any]:
+    """Say what the pictures are; they become a study."""
+    intake = intake_of(request)
+    intake.describe(intake.mine(caller, upload_id), details.model_dump())
+    return {}
+
+
+@router.delete("/{upload_id}")
+def discard(request: Request, upload_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """Forget it."""
+    intake = intake_of(request)
+    intake.discard(intake.mine(caller, upload_id))
+    return {}
+
+
+@router.get("/{upload_id}")
+def progress(request: Request, upload_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """How far it got, what was found, what was refused and why."""
+    services = services_of(request)
+    with services.database.read(caller.actor) as tx:
+        upload = uploads.get(tx, upload_id, caller.user.id)
+        live = intake_of(request).uploads.get(upload_id)
+        state, found = (
+            (live.state, intake_of(request).progress(live)) if live else (upload.state, upload.progress)
+        )
+        lines = [line_json(tx, one) for one in _studies(tx, found.get("studies", ()), caller)]
+    return {
+        "state": state,
+        "received": found.get("received", {"files": 0, "bytes": 0}),
+        "read": found.get("read", {"done": 0, "total": 0}),
+        "studies": lines,
+        "pictures": [
+            {**one, "thumbnail_url": f"/api/uploads/{upload_id}/pictures/{one['n']}.png"}
+            for one in found.get("pictures", ())
+        ],
+        "refused": [
+            {
+                "n": one["n"],
+                "code": one["code"],
+                "sentence": sentence(one["code"], caller.language, **one["facts"]),
+            }
+            for one in found.get("refused", ())
+        ],
+        "duplicates": found.get("duplicates", 0),
+    }
+
+
+def _studies(tx: Any, ids: Any, caller: Caller) -> list[studies.StudyLine]:
+    wanted = set(ids)
+    if not wanted:
+        return []
+    return [line for line in studies.worklist(tx, caller.user.id) if line.study.id in wanted]
+
+
+@router.get("/{upload_id}/pictures/{number}.png", response_class=Response)
+def picture(request: Request, upload_id: str, number: int, caller: Caller = CLINICIAN) -> Response:
+    """A picture that waits for its details, small."""
+    receiving: Receiving = intake_of(request).mine(caller, upload_id)
+    path = next((path for n, path, _ in receiving.pictures if n == number), None)
+    if path is None:
+        raise NotFound(object="picture")
+    return Response(services_of(request).decoder.thumbnail(path), media_type="image/png")

@@ -1,0 +1,135 @@
+"""What to look at before signing: rules over words, each a question to the reader, none a verdict.
+
+Covered: empty sections, unknown patient, left and right that disagree, organs of the other sex, comparison
+without a prior, impressions that no finding carries, words of the demonstration model. Not covered: whether
+any of it is true.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Level = Literal["stop", "warn", "ok"]
+SIDES = {"right": ("right", "우측", "오른쪽"), "left": ("left", "좌측", "왼쪽")}
+BOTH = ("bilateral", "both", "양측", "양쪽")
+FINDINGS = {
+    "effusion": ("effusion", "흉수", "삼출"),
+    "consolidation": ("consolidation", "경화"),
+    "opacity": ("opacity", "opacities", "음영"),
+    "nodule": ("nodule", "결절"),
+    "mass": ("mass", "종괴"),
+    "pneumothorax": ("pneumothorax", "기흉"),
+    "fracture": ("fracture", "골절"),
+    "cyst": ("cyst", "낭종"),
+    "cardiomegaly": ("cardiomegaly", "enlarged heart", "heart is enlarged", "심비대", "심장비대"),
+    "edema": ("edema", "부종"),
+    "hemorrhage": ("hemorrhage", "출혈"),
+    "tumor": ("tumor", "tumour", "종양"),
+    "gland": ("gland", "샘"),
+}
+OTHER_SEX = {
+    "M": ("uterus", "uterine", "ovary", "ovarian", "자궁", "난소"),
+    "F": ("prostate", "testis", "testicular", "전립선", "고환"),
+}
+PRIOR = (
+    "compared", "comparison", "prior", "previous", "unchanged", "interval", "since the last", "stable", "new since",
+    "이전", "비교", "변화 없", "호전", "악화",
+)  # fmt: skip
+NONE = ("no prior", "none", "not available", "없음", "없습니다")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of the list: what, how much it matters, and the sentence it is about."""
+
+    code: str
+    level: Level
+    section: str | None = None
+    sentence_index: int | None = None
+
+
+def check(content: Mapping[str, Any], *, sex: str, identified: bool, demonstration: bool) -> list[Line]:
+    """The lines for a report, stops first."""
+    sections: dict[str, list[dict[str, Any]]] = dict(content.get("sections") or {})
+    texts = {name: [str(one["text"]) for one in rows] for name, rows in sections.items()}
+    lines = [
+        *([] if identified else [Line(code="check.identity", level="stop")]),
+        *(
+            Line(code=f"check.empty_{n}", level="stop", section=n)
+            for n in ("findings", "impression")
+            if not texts.get(n)
+        ),
+        *_sides(texts),
+        *_sex(texts, sex),
+        *_prior(texts),
+        *_unfounded(texts),
+        *([Line(code="check.demonstration", level="warn")] if demonstration else []),
+    ]
+    return lines or [Line(code="check.nothing", level="ok")]
+
+
+def _named(sentence: str) -> set[str]:
+    """Findings a sentence speaks of."""
+    low = sentence.casefold()
+    return {name for name, words in FINDINGS.items() if any(_has(low, word) for word in words)}
+
+
+def _side(sentence: str) -> set[str]:
+    low = sentence.casefold()
+    if any(_has(low, word) for word in BOTH):
+        return {"right", "left"}
+    return {side for side, words in SIDES.items() if any(_has(low, word) for word in words)}
+
+
+def _sides(texts: Mapping[str, Sequence[str]]) -> list[Line]:
+    """The same finding on one side here and on the other there."""
+    found: dict[str, set[str]] = {}
+    for sentence in texts.get("findings", ()):
+        for name in _named(sentence):
+            found.setdefault(name, set()).update(_side(sentence))
+    lines = []
+    for index, sentence in enumerate(texts.get("impression", ())):
+        sides = _side(sentence)
+        if any(sides and found.get(name) and not sides & found[name] for name in _named(sentence)):
+            lines.append(Line(code="check.side", level="warn", section="impression", sentence_index=index))
+    return lines
+
+
+def _sex(texts: Mapping[str, Sequence[str]], sex: str) -> list[Line]:
+    words = OTHER_SEX.get(sex.upper()[:1], ())
+    return [
+        Line(code="check.sex", level="warn", section=name, sentence_index=index)
+        for name in ("findings", "impression")
+        for index, sentence in enumerate(texts.get(name, ()))
+        if any(_has(sentence.casefold(), word) for word in words)
+    ]
+
+
+def _prior(texts: Mapping[str, Sequence[str]]) -> list[Line]:
+    """Words of comparison while no prior study is named."""
+    named = " ".join(texts.get("comparison", ())).casefold().strip()
+    if named and not any(word in named for word in NONE):
+        return []
+    return [
+        Line(code="check.comparison", level="warn", section=name, sentence_index=index)
+        for name in ("findings", "impression")
+        for index, sentence in enumerate(texts.get(name, ()))
+        if any(_has(sentence.casefold(), word) for word in PRIOR)
+    ]
+
+
+def _unfounded(texts: Mapping[str, Sequence[str]]) -> list[Line]:
+    """Something in the impression that the findings never mention."""
+    known = set().union(*map(_named, texts.get("findings", ()))) if texts.get("findings") else set()
+    return [
+        Line(code="check.unfounded", level="warn", section="impression", sentence_index=index)
+        for index, sentence in enumerate(texts.get("impression", ()))
+        if texts.get("findings") and _named(sentence) - known
+    ]
+
+
+def _has(text: str, word: str) -> bool:
+    if word.isascii():
+        return re.search(rf"\b{re.escape(word)}", text) is not None
+    return word in text

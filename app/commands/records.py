@@ -1,0 +1,39 @@
+"""Proving the record from the command line."""
+
+import sys
+from argparse import Namespace
+
+from app.settings import Settings
+from app.wiring import SYSTEM, open_database
+from storage.audit.search import verify_rows
+from storage.verifier import CANNOT_TELL, CLEAN, TAMPERED, Verdict, parse_anchor, read_first_key
+from storage.verifier import verify as verify_file
+
+WORDS = {CLEAN: "clean", TAMPERED: "tampered", CANNOT_TELL: "cannot tell"}
+
+
+def verify(settings: Settings, options: Namespace) -> int:
+    """Print the verdict; returns 0 clean, 1 tampered, 2 cannot tell."""
+    try:
+        verdict = _verdict(settings, options)
+    except (OSError, ValueError) as error:
+        verdict = Verdict(CANNOT_TELL, 0, (f"Cannot tell: {error}",))
+    sys.stdout.write("\n".join([WORDS[verdict.status], *verdict.lines]) + "\n")
+    return verdict.status
+
+
+def _verdict(settings: Settings, options: Namespace) -> Verdict:
+    keys = settings.keys / "audit"
+    public = (options.public or keys / "public.pem").read_bytes()
+    escrow = keys / "escrow" / "first-chain.key"
+    first = options.first_key or (escrow if options.log is None and escrow.exists() else None)
+    first_key = read_first_key(first) if first else None
+    anchors = dict(map(parse_anchor, options.anchor))
+    if options.log is not None:
+        return verify_file(options.log, public, first_key, anchors)
+    database = open_database(settings)
+    try:
+        with database.read(SYSTEM) as tx:
+            return verify_rows(tx.session, public, first_key, anchors)
+    finally:
+        database.close()

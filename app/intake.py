@@ -1,0 +1,390 @@
+"""Bytes to study: receive, read in the limited process, group, seal, record.
+
+What arrives lies on scratch under generated names until it is read; then only sealed files remain. Reading
+runs in a thread of its own, so that an upload never holds up a page.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import structlog
+
+from app.auth import Caller
+from app.errors import Refused
+from app.wiring import SYSTEM, Services
+from dicom.errors import DicomError
+from dicom.media import walk
+from dicom.series import Member, group
+from storage import patients, studies, uploads
+from storage.errors import StorageError
+from storage.studies import NewInstance, NewSeries, NewStudy
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Receiving:
+    """An upload under way: where its files lie and what was found so far; lives in this process alone."""
+
+    id: str
+    caller: Caller
+    folder: Path
+    announced: dict[str, int]
+    received: dict[int, int] = field(default_factory=dict)
+    study_id: str | None = None
+    state: str = "receiving"
+    read: int = 0
+    total: int = 0
+    found: list[str] = field(default_factory=list)
+    duplicates: int = 0
+    refused: list[dict[str, Any]] = field(default_factory=list)
+    pictures: list[tuple[int, Path, dict[str, Any]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A file that was read: what it says of itself, and its digest."""
+
+    path: Path
+    facts: dict[str, Any]
+    sha256: str
+
+
+class Intake:
+    """All uploads of this process."""
+
+    def __init__(self, services: Services):
+        self.services = services
+        self.uploads: dict[str, Receiving] = {}
+        self._lock = Lock()
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="intake")
+
+    def close(self) -> None:
+        """Finish what is being read."""
+        self._readers.shutdown(wait=True, cancel_futures=True)
+
+    def begin(self, caller: Caller, files: int, size: int) -> str:
+        """Open an upload; raises Refused over the limits."""
+        settings = self.services.settings
+        if not 0 < files <= settings.upload_files:
+            raise Refused("app.upload_too_large", what="files", limit=settings.upload_files)
+        if not 0 <= size <= settings.upload_bytes:
+            raise Refused("app.upload_too_large", what="bytes", limit=settings.upload_bytes)
+        with self.services.database.write(caller.actor) as tx:
+            upload = uploads.begin(tx, files=files, size=size)
+        folder = self.services.settings.scratch / upload.id
+        folder.mkdir(parents=True, mode=0o700)
+        self.uploads[upload.id] = Receiving(upload.id, caller, folder, {"files": files, "bytes": size})
+        return upload.id
+
+    def mine(self, caller: Caller, upload_id: str) -> Receiving:
+        """The caller's upload while this process knows it; raises NotFound, Refused."""
+        with self.services.database.read(caller.actor) as tx:
+            uploads.get(tx, upload_id, caller.user.id)
+        found = self.uploads.get(upload_id)
+        if found is None:
+            raise Refused("app.upload_state")
+        return found
+
+    def took(self, receiving: Receiving, number: int, size: int) -> None:
+        """Note that a file arrived whole."""
+        with self._lock:
+            receiving.received[number] = size
+
+    def finish(self, receiving: Receiving, study_id: str | None) -> None:
+        """Everything is here: read it."""
+        if receiving.state != "receiving":
+            raise Refused("app.upload_state")
+        receiving.study_id, receiving.state = study_id, "reading"
+        self._note(receiving)
+        self._readers.submit(self._guarded, receiving, self._read_all)
+
+    def describe(self, receiving: Receiving, details: Mapping[str, Any]) -> None:
+        """What a person says of pictures that have no header; then they are taken in."""
+        if receiving.state != "needs_details":
+            raise Refused("app.upload_state")
+        receiving.state = "reading"
+        self._note(receiving)
+        with self.services.database.write(receiving.caller.actor) as tx:
+            tx.record("upload.described", object_type="upload", object_id=receiving.id)
+        self._readers.submit(self._guarded, receiving, lambda one: self._take_pictures(one, details))
+
+    def discard(self, receiving: Receiving) -> None:
+        """Forget an upload and remove what arrived of it."""
+        with self.services.database.write(receiving.caller.actor) as tx:
+            uploads.advance(tx, receiving.id, "refused", self.progress(receiving))
+            tx.record("upload.discarded", object_type="upload", object_id=receiving.id)
+        self._clear(receiving)
+        self.uploads.pop(receiving.id, None)
+
+    def progress(self, receiving: Receiving) -> dict[str, Any]:
+        """Counts and ids of an upload; no names."""
+        return {
+            "announced": receiving.announced,
+            "received": {"files": len(receiving.received), "bytes": sum(receiving.received.values())},
+            "read": {"done": receiving.read, "total": receiving.total},
+            "studies": list(dict.fromkeys(receiving.found)),
+            "pictures": [
+                {"n": number, "width": facts["columns"], "height": facts["rows"]}
+                for number, _, facts in receiving.pictures
+            ],
+            "refused": receiving.refused,
+            "duplicates": receiving.duplicates,
+        }
+
+    def _guarded(self, receiving: Receiving, work: Any) -> None:
+        """A failure nobody foresaw ends this upload and no other."""
+        try:
+            work(receiving)
+        except Exception as error:
+            log.error("upload failed", kind=type(error).__name__, upload_id=receiving.id)
+            code = getattr(error, "code", "app.error")
+            receiving.refused.append({"n": None, "code": str(code), "facts": {}})
+            self._end(receiving, "refused")
+
+    def _read_all(self, receiving: Receiving) -> None:
+        files = [receiving.folder / f"{number:06d}" for number in sorted(receiving.received)]
+        numbers = sorted(receiving.received)
+        receiving.total = len(files)
+        good: list[Read] = []
+        for media in walk(files, receiving.folder):
+            number = numbers[media.ordinal]
+            if media.error is not None or media.path is None:
+                self._refuse(receiving, number, media.error or DicomError())
+                continue
+            try:
+                facts = self.services.decoder.inspect(media.path)
+            except DicomError as error:
+                self._refuse(receiving, number, error)
+                continue
+            finally:
+                receiving.read = min(receiving.read + 1, max(receiving.total, receiving.read + 1))
+                receiving.total = max(receiving.total, receiving.read)
+            if facts["kind"] == "photo":
+                receiving.pictures.append((len(receiving.pictures), media.path, facts))
+            else:
+                good.append(Read(media.path, facts, _sha256(media.path)))
+        self._take_studies(receiving, good)
+        if receiving.pictures:
+            receiving.state = "needs_details"
+            self._note(receiving)
+            return
+        self._end(receiving, "done" if receiving.found or receiving.duplicates else "refused")
+
+    def _take_studies(self, receiving: Receiving, good: Iterable[Read]) -> None:
+        by_handle = {str(number): one for number, one in enumerate(good)}
+        members = [Member(handle, one.facts) for handle, one in by_handle.items()]
+        for uid in dict.fromkeys(one.facts["study_instance_uid"] for one in by_handle.values()):
+            own = {handle: one for handle, one in by_handle.items() if one.facts["study_instance_uid"] == uid}
+            try:
+                self._take_study(receiving, uid, own, [m for m in members if m.handle in own])
+            except (StorageError, Refused) as error:
+                receiving.refused.append({"n": None, "code": error.code, "facts": {}})
+
+    def _take_study(
+        self, receiving: Receiving, uid: str, files: Mapping[str, Read], members: list[Member]
+    ) -> None:
+        """Put one study: new files sealed first, then rows and entry in one commit."""
+        caller, services = receiving.caller, self.services
+        owner = caller.user.id
+        first = files[members[0].handle].facts
+        identity = dict(first["identity"])
+        if any(files[m.handle].facts["identity"]["patient_id"] != identity["patient_id"] for m in members):
+            raise Refused("storage.wrong_patient")
+        with services.database.write(caller.actor) as tx:
+            patient_id = patients.add(tx, owner, identity)
+            key = tx.patient_key(patient_id)
+            known = {one.sha256 for one in files.values() if studies.instance_known(tx, owner, one.sha256)}
+            tx.record(
+                "upload.finished", subject=tx.ref(patient_id), object_type="upload", object_id=receiving.id
+            )
+        receiving.duplicates += len(known)
+        fresh = [one for one in files.values() if one.sha256 not in known]
+        kept = []
+        for one in fresh:
+            with one.path.open("rb") as source:
+                kept.append(services.files.keep(key, patient_id, source))
+        with services.database.write(caller.actor) as tx:
+            for file in kept:
+                services.files.note(tx, patient_id, file)
+            before = self._members_before(tx, owner, uid)
+            everything = [*before, *(m for m in members if files[m.handle].sha256 not in known)]
+            if not everything:
+                tx.record(
+                    "study.read", subject=tx.ref(patient_id), object_type="upload", object_id=receiving.id
+                )
+                return
+            digests = {m.handle: files[m.handle].sha256 for m in members} | {
+                m.handle: m.handle[4:] for m in before
+            }
+            study_id, _ = studies.put(
+                tx, owner, patient_id, _new_study(uid, everything, digests), study_id=receiving.study_id
+            )
+        receiving.found.append(study_id)
+
+    def _members_before(self, tx: Any, owner: str, uid: str) -> list[Member]:
+        """The files a study holds already, to be grouped anew together with what comes."""
+        study_id = studies.find_by_uid(tx, owner, uid)
+        if study_id is None:
+            return []
+        study = studies.get(tx, study_id, owner)
+        return [
+            Member(f"old:{one.file_sha256}", one.facts)
+            for series in studies.series(tx, study)
+            for one in series.instances
+        ]
+
+    def _take_pictures(self, receiving: Receiving, details: Mapping[str, Any]) -> None:
+        """Pictures without headers become one study of the patient a person named."""
+        caller, services = receiving.caller, self.services
+        identity = {
+            "name": {"alphabetic": str(details.get("patient_name") or "")},
+            "patient_id": str(details.get("patient_id") or ""),
+            "birth_date": str(details.get("birth_date") or "").replace("-", ""),
+            "sex": str(details.get("sex") or ""),
+        }
+        with services.database.write(caller.actor) as tx:
+            patient_id = patients.add(tx, caller.user.id, identity)
+            key = tx.patient_key(patient_id)
+            tx.record(
+                "upload.finished", subject=tx.ref(patient_id), object_type="upload", object_id=receiving.id
+            )
+        kept = []
+        for _, path, facts in receiving.pictures:
+            with path.open("rb") as source:
+                kept.append((services.files.keep(key, patient_id, source), facts))
+        pathology = details.get("kind") == "pathology"
+        modality = "SM" if pathology else "XC"
+        um = details.get("um_per_pixel")
+        spacing = [float(um) / 1000, float(um) / 1000] if um else None
+        instances = [
+            NewInstance(
+                sop_uid=facts["sop_instance_uid"],
+                file_sha256=file.sha256,
+                frames=1,
+                facts={**facts, "modality": modality, "spacing_mm": spacing},
+            )
+            for file, facts in kept
+        ]
+        uid = (
+            f"photos:{patient_id}:"
+            + hashlib.sha256("".join(sorted(f.sha256 for f, _ in kept)).encode()).hexdigest()
+        )
+        study_facts = {
+            "study_date": str(details.get("study_date") or "").replace("-", ""),
+            "description": str(details.get("description") or ""),
+            "kind": "pathology" if pathology else "radiology",
+            "headerless": True,
+            **{name: str(details.get(name) or "") for name in ("specimen", "block", "stain")},
+        }
+        series = NewSeries(key=uid, modality=modality, facts={"description": ""}, instances=instances)
+        with services.database.write(caller.actor) as tx:
+            for file, _ in kept:
+                services.files.note(tx, patient_id, file)
+            study_id, _ = studies.put(
+                tx,
+                caller.user.id,
+                patient_id,
+                NewStudy(study_uid=uid, modality=modality, facts=study_facts, series=[series]),
+                study_id=receiving.study_id,
+            )
+        receiving.found.append(study_id)
+        receiving.pictures.clear()
+        self._end(receiving, "done")
+
+    def _refuse(self, receiving: Receiving, number: int, error: DicomError) -> None:
+        """One file is refused with its reason, in the page and in the record; the others go on."""
+        facts = {name: value for name, value in error.facts.items() if isinstance(value, int | str | bool)}
+        receiving.refused.append({"n": number, "code": error.code, "facts": facts})
+        with self.services.database.write(receiving.caller.actor) as tx:
+            tx.record(
+                "upload.refused",
+                object_type="upload",
+                object_id=receiving.id,
+                outcome="failure",
+                reason=error.code,
+            )
+
+    def _end(self, receiving: Receiving, state: str) -> None:
+        receiving.state = state
+        self._clear(receiving)
+        self._note(receiving)
+
+    def _clear(self, receiving: Receiving) -> None:
+        shutil.rmtree(receiving.folder, ignore_errors=True)
+
+    def _note(self, receiving: Receiving) -> None:
+        with self.services.database.keep_house(receiving.caller.actor) as tx:
+            uploads.advance(tx, receiving.id, receiving.state, self.progress(receiving))  # type: ignore[arg-type]
+
+
+def forget_interrupted(services: Services) -> None:
+    """After a start: uploads that were under way did not arrive, and say so."""
+    from storage.rows import UploadRow
+
+    with services.database.read(SYSTEM) as tx:
+        unfinished = tx.session.query(UploadRow).filter(UploadRow.state.in_(uploads.UNFINISHED)).count()
+    if unfinished:
+        with services.database.write(SYSTEM) as tx:
+            uploads.interrupt_unfinished(tx)
+
+
+def _new_study(uid: str, members: list[Member], digests: Mapping[str, str]) -> NewStudy:
+    (grouped,) = group(members)
+    first = members[0].facts
+    study, name = (
+        first["study"],
+        first["study"].get("StudyDescription") or first["series"].get("SeriesDescription", ""),
+    )
+    modalities = list(dict.fromkeys(one.modality for one in grouped.series))
+    return NewStudy(
+        study_uid=uid,
+        modality=modalities[0],
+        facts={
+            "study_date": study.get("StudyDate", ""),
+            "study_time": study.get("StudyTime", ""),
+            "description": name,
+            "accession": study.get("AccessionNumber", ""),
+            "referrer": study.get("ReferringPhysicianName", ""),
+            "institution": study.get("InstitutionName", ""),
+            "region": study.get("BodyPartExamined", ""),
+            "kind": "pathology" if modalities[0] in ("SM", "GM") else "radiology",
+        },
+        series=[
+            NewSeries(
+                key=one.key,
+                modality=one.modality,
+                facts={
+                    "description": one.members[0].facts["series"].get("SeriesDescription", ""),
+                    "number": one.members[0].facts["series"].get("SeriesNumber", ""),
+                },
+                findings=[{"code": f.code, "facts": f.facts} for f in one.findings],
+                instances=[
+                    NewInstance(
+                        sop_uid=str(m.facts["sop_instance_uid"]),
+                        file_sha256=digests[m.handle],
+                        frames=int(m.facts["frames"]),
+                        facts=_slim(m.facts),
+                    )
+                    for m in one.members
+                ],
+            )
+            for one in grouped.series
+        ],
+    )
+
+
+def _slim(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What an instance keeps of its header: everything but the identity, which is the patient's."""
+    return {name: value for name, value in facts.items() if name != "identity"}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()

@@ -1,0 +1,156 @@
+"""What a worker does: answer one question, safe to run twice, and keep what came of it in one commit."""
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import structlog
+
+from app import reporting, viewing
+from app.queue import Queue
+from app.wiring import Services
+from model.answers import Answerer, Completion, Delta, ModelCard, Sampling
+from model.prompts import prompt
+from storage import answers, studies
+from storage.answers import StoredAnswer
+from storage.database import Actor, Tx
+from storage.studies import Study
+
+ATTEMPTS = 3
+log = structlog.get_logger()
+Say = Callable[[int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What a job works with."""
+
+    services: Services
+    queue: Queue
+    answerer: Answerer
+    actor: Actor
+
+
+def begin(worker: Worker, answer_id: str) -> StoredAnswer | None:
+    """Note the attempt; None when the answer is over, or now failed after too many deaths."""
+    with worker.services.database.write(worker.actor) as tx:
+        study = _study(tx, answer_id)
+        started = answers.start(tx, study, answer_id)
+        if started is None:
+            tx.record(
+                "answer.started", object_type="answer", object_id=answer_id, outcome="failure", reason="over"
+            )
+            return None
+        if started.attempt > ATTEMPTS:
+            answers.fail(tx, study, answer_id, "worker.died")
+            _after(worker, tx, study, started, None)
+            return None
+    return started
+
+
+def answer(worker: Worker, asked: StoredAnswer, say: Say, stopped: threading.Event) -> None:
+    """Look, speak piece by piece, and keep the result; a failure is kept with its cause."""
+    try:
+        _keep(worker, asked, _speak(worker, asked, say, stopped))
+    except Exception as error:  # every cause is shown to the reader, by its code
+        code = str(getattr(error, "code", "worker.failed"))
+        with worker.services.database.write(worker.actor) as tx:
+            study = _study(tx, asked.id)
+            if not answers.fail(tx, study, asked.id, code):
+                tx.record(
+                    "answer.failed", object_type="answer", object_id=asked.id, outcome="failure", reason=code
+                )
+            _after(worker, tx, study, asked, None)
+        log.error("answer failed", answer_id=asked.id, kind=type(error).__name__, code=code)
+
+
+def _keep(worker: Worker, asked: StoredAnswer, completion: Completion) -> None:
+    """The answer, its entry and what follows from it, in one commit."""
+    with worker.services.database.write(worker.actor) as tx:
+        study = _study(tx, asked.id)
+        kept = answers.finish_once(
+            tx,
+            study,
+            asked.id,
+            state="stopped" if completion.stop_reason == "stopped" else "done",
+            answer=completion.text,
+            model=model_facts(worker.answerer.card),
+            outcome=_outcome(completion),
+            boxes=[asdict(box) for box in completion.boxes],
+        )
+        if kept:
+            _after(worker, tx, study, asked, completion)
+        else:
+            tx.record(
+                "answer.finished", object_type="answer", object_id=asked.id, outcome="failure", reason="over"
+            )
+
+
+def _speak(worker: Worker, asked: StoredAnswer, say: Say, stopped: threading.Event) -> Completion:
+    with worker.services.database.read(worker.actor) as tx:
+        study = _study(tx, asked.id)
+        shown = viewing.pictures(worker.services, tx, study, asked.view)
+        text = filled(tx, study, asked)
+    pieces = worker.answerer.answer(shown, text, Sampling(**asked.sampling), stop=stopped.is_set)
+    for number, piece in enumerate(pieces):
+        if isinstance(piece, Completion):
+            return piece
+        assert isinstance(piece, Delta)
+        say(number, piece.text)
+    raise RuntimeError("the model ended without a completion")
+
+
+def filled(tx: Tx, study: Study, asked: StoredAnswer) -> str:
+    """The prompt of an answer with its values; the impression is written over the findings before it."""
+    values: dict[str, str] = json.loads(asked.question or "{}") if asked.kind.startswith("report_") else {}
+    if asked.kind == "question":
+        values = {"question": asked.question or ""}
+    elif asked.kind == "report_impression":
+        before = answers.get(tx, study, str(asked.prompt["after"]))
+        values = {**values, "findings": before.answer or ""}
+    return prompt(str(asked.prompt["name"])).fill(**values)
+
+
+def _after(worker: Worker, tx: Tx, study: Study, asked: StoredAnswer, completion: Completion | None) -> None:
+    """A report's section goes into the draft; the impression follows the findings, or falls with them."""
+    if completion is not None and asked.report_id and completion.stop_reason != "stopped":
+        section = asked.kind.removeprefix("report_")
+        reporting.take_section(tx, study, asked.report_id, section, completion.text, asked.id)
+    following = asked.prompt.get("then")
+    if not following:
+        return
+    if completion is not None and completion.stop_reason != "stopped":
+        worker.queue.enqueue(tx, str(following), urgent=asked.urgent)
+    else:
+        answers.stop_waiting(tx, study, str(following))
+
+
+def model_facts(card: ModelCard) -> dict[str, Any]:
+    """What is kept of a model with each of its answers."""
+    return {
+        "name": card.name,
+        "architecture": card.architecture,
+        "fingerprint": card.fingerprint,
+        "revision": card.revision,
+        "demonstration": card.demonstration,
+        "licence": card.licence,
+        "languages": list(card.languages),
+        "crops_per_picture": card.crops_per_picture,
+    }
+
+
+def _outcome(completion: Completion) -> dict[str, Any]:
+    return {
+        "stop_reason": completion.stop_reason,
+        "prompt_tokens": completion.prompt_tokens,
+        "visual_positions": completion.visual_positions,
+        "generated_tokens": completion.generated_tokens,
+        "milliseconds_to_first": round(completion.seconds_to_first * 1000),
+        "milliseconds": round(completion.seconds * 1000),
+    }
+
+
+def _study(tx: Tx, answer_id: str) -> Study:
+    return studies.get(tx, answers.study_of(tx, answer_id), None)

@@ -1,0 +1,223 @@
+"""Draft, edit, check, sign, amend: the life of a report."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app import analysis, checklist, sentences
+from app.auth import Caller
+from app.errors import Refused
+from app.queue import Queue
+from app.wiring import Services
+from storage import answers, reports, studies, users
+from storage.database import Tx
+from storage.errors import Conflict
+from storage.reports import Report
+from storage.studies import Study
+
+SECTIONS = ("technique", "comparison", "findings", "impression")
+LONGEST = 20_000
+
+
+def begin(
+    services: Services,
+    queue: Queue,
+    caller: Caller,
+    study_id: str,
+    *,
+    indication: str,
+    history: str,
+    view: Mapping[str, Any],
+    technique: str = "",
+    comparison: str = "",
+) -> tuple[Report, list[str]]:
+    """Begin the report, or draft it anew, section by section; raises Refused once it is signed."""
+    with services.database.write(caller.actor) as tx:
+        study = studies.get(tx, study_id, caller.user.id)
+        analysis.check_view(tx, study, view)
+        report = reports.of_study(tx, study)
+        if report is not None and report.is_signed:
+            raise Refused("app.study_locked")
+        typed = {"technique": technique, "comparison": comparison}
+        content = dict(report.content) if report else {"sections": {name: [] for name in SECTIONS}}
+        kept = dict(content["sections"])
+        for name, text in typed.items():
+            kept[name] = (
+                sentences.with_origins(limited(text), kept.get(name, ())) if text else kept.get(name, [])
+            )
+        content |= {
+            "sections": kept,
+            "indication": limited(indication),
+            "history": limited(history),
+            "view": exact(view),
+        }
+        report = (
+            reports.create(tx, study, content)
+            if report is None
+            else reports.save(tx, study, report.id, report.version, content)
+        )
+        asked = analysis.draft(
+            services, queue, caller, study, tx, report.id, indication=indication, history=history, view=view
+        )
+    return report, asked
+
+
+def take_section(tx: Tx, study: Study, report_id: str, section: str, text: str, answer_id: str) -> None:
+    """Put what the model wrote into its section; a report that was signed meanwhile stays as it is."""
+    report = reports.get(tx, study, report_id)
+    if report.is_signed:
+        return
+    rows = [{"text": one, "origin": "model", "answer_id": answer_id} for one in sentences.split(text)]
+    content = {**report.content, "sections": {**report.content["sections"], section: rows}}
+    reports.save(tx, study, report_id, report.version, content)
+
+
+def edit(
+    services: Services, caller: Caller, report_id: str, version: int, typed: Mapping[str, str]
+) -> Report:
+    """Save what a person typed, each sentence with who wrote it.
+
+    raises: Conflict(version) when somebody saved meanwhile, Refused once it is signed
+    """
+    with services.database.write(caller.actor) as tx:
+        study = study_of(tx, report_id, caller)
+        report = reports.get(tx, study, report_id)
+        if report.is_signed:
+            raise Refused("app.study_locked")
+        if report.version != version:
+            raise Conflict(object="report", version=report.version)
+        spoken = model_sentences(tx, study, report_id)
+        sections = dict(report.content["sections"])
+        for name in SECTIONS:
+            if name in typed:
+                sections[name] = sentences.with_origins(limited(typed[name]), spoken.get(name, ()))
+        content = {**report.content, "sections": sections}
+        for name in ("indication", "history"):
+            if name in typed:
+                content[name] = limited(typed[name])
+        saved = reports.save(tx, study, report_id, version, content)
+        if saved.version == version:
+            tx.record("report.read", subject=study.patient_ref, object_type="report", object_id=report_id)
+    return saved
+
+
+def model_sentences(tx: Tx, study: Study, report_id: str) -> dict[str, list[dict[str, Any]]]:
+    """What the model said for each section of a report, over all its drafts."""
+    spoken: dict[str, list[dict[str, Any]]] = {}
+    for one in answers.of_study(tx, study):
+        if one.report_id == report_id and one.answer:
+            section = one.kind.removeprefix("report_")
+            spoken.setdefault(section, []).extend(
+                {"text": text, "answer_id": one.id} for text in sentences.split(one.answer)
+            )
+    return spoken
+
+
+def latest_model_texts(tx: Tx, study: Study, report: Report) -> dict[str, str]:
+    """The last thing the model wrote for each section of a report."""
+    texts: dict[str, str] = {}
+    for one in answers.of_study(tx, study):
+        if one.report_id == report.id and one.state == "done" and one.answer:
+            texts[one.kind.removeprefix("report_")] = sentences.joined(
+                {"text": text} for text in sentences.split(one.answer)
+            )
+    return texts
+
+
+def lines_before_signing(tx: Tx, study: Study, report: Report) -> list[checklist.Line]:
+    """The pre-sign list of a report."""
+    return checklist.check(
+        report.content,
+        sex=str(study.identity.get("sex") or ""),
+        identified=identified(study),
+        demonstration=has_demonstration_words(tx, study, report),
+    )
+
+
+def sign(
+    services: Services, caller: Caller, report_id: str, version: int, password: str, acknowledged: list[str]
+) -> Report:
+    """Sign as the caller, who has just given their password and seen every warning.
+
+    raises: Refused for a wrong password, a stop, or a warning that was not acknowledged; Conflict, TooManyTries
+    """
+    with services.database.read(caller.actor) as tx:
+        study = study_of(tx, report_id, caller)
+        report = reports.get(tx, study, report_id)
+        if report.is_signed:
+            raise Refused("app.study_locked")
+        lines = lines_before_signing(tx, study, report)
+    if any(line.code == "check.identity" for line in lines):
+        raise Refused("app.identity_missing")
+    blocking = [line.code for line in lines if line.level == "stop"]
+    unseen = [line.code for line in lines if line.level == "warn" and line.code not in acknowledged]
+    if blocking or unseen:
+        raise Refused("app.checklist", what=", ".join(sorted({*blocking, *unseen})))
+    _confirm(services, caller, password)
+    with services.database.write(caller.actor) as tx:
+        study = study_of(tx, report_id, caller)
+        return reports.sign(tx, study, report_id, version, sorted(set(acknowledged)))
+
+
+def preliminary(services: Services, caller: Caller, report_id: str, version: int) -> Report:
+    """Call it preliminary: written, not yet signed."""
+    with services.database.write(caller.actor) as tx:
+        return reports.set_preliminary(tx, study_of(tx, report_id, caller), report_id, version)
+
+
+def amend(services: Services, caller: Caller, report_id: str, text: str, password: str) -> Report:
+    """Add a signed addendum; raises Refused for a wrong password or no text."""
+    if not text.strip():
+        raise Refused("app.invalid", what="text")
+    _confirm(services, caller, password)
+    with services.database.write(caller.actor) as tx:
+        return reports.add_addendum(tx, study_of(tx, report_id, caller), report_id, limited(text.strip()))
+
+
+def _confirm(services: Services, caller: Caller, password: str) -> None:
+    if not users.confirm(
+        services.database, caller.actor, services.passwords, caller.user.id, password, caller.ip
+    ):
+        raise Refused("app.wrong_password")
+
+
+def study_of(tx: Tx, report_id: str, caller: Caller) -> Study:
+    """The caller's study that a report belongs to; raises NotFound."""
+    return studies.get(tx, reports.study_of(tx, report_id), caller.user.id)
+
+
+def identified(study: Study) -> bool:
+    """Whether patient and date are known, without which nothing can be signed."""
+    name = study.identity.get("name")
+    known = any(name.values()) if isinstance(name, dict) else bool(name)
+    return bool(known and study.identity.get("patient_id") and study.facts.get("study_date"))
+
+
+def has_demonstration_words(tx: Tx, study: Study, report: Report) -> bool:
+    """Whether any sentence comes from a demonstration model, edited or not."""
+    used = {
+        one.get("answer_id")
+        for rows in report.content["sections"].values()
+        for one in rows
+        if one.get("origin") in ("model", "edited")
+    }
+    return any(
+        one.id in used and bool((one.model or {}).get("demonstration")) for one in answers.of_study(tx, study)
+    )
+
+
+def limited(text: str) -> str:
+    """A text within its limit; raises Refused."""
+    if len(text) > LONGEST:
+        raise Refused("app.too_long", found=len(text), limit=LONGEST)
+    return text.strip()
+
+
+def exact(value: Any) -> Any:
+    """Plain JSON without floats, whose digits differ between systems: whole numbers as such, others as text."""
+    if isinstance(value, float):
+        return int(value) if value == int(value) else repr(value)
+    if isinstance(value, Mapping):
+        return {str(name): exact(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [exact(one) for one in value]
+    return value

@@ -1,0 +1,252 @@
+"""What a researcher may see of a signed study, what waits for a clinician, and what they judge.
+
+Free text passes only when it holds no value of the study's header or of the user table and no date, e-mail,
+telephone or number of six digits and more. Pictures wait when text may be burned into them.
+"""
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app import sentences
+from app.reporting import latest_model_texts
+from storage import answers, reports, reviews, studies, users
+from storage.database import Tx
+from storage.reports import Report
+from storage.studies import Study
+
+BURNED_IN = ("US", "SC", "OT", "ES", "XC")
+PICTURES = "pictures"
+_PATTERNS = (
+    re.compile(r"\d{6,}"),
+    re.compile(r"\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b"),
+    re.compile(r"\d{1,4}\s*년|\d{1,2}\s*월\s*\d{1,2}\s*일"),
+    re.compile(
+        r"\b\d{1,2}(st|nd|rd|th)?\s+(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b|"
+        r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s+\d{1,2}\b",
+        re.IGNORECASE,
+    ),
+    re.compile(r"[\w.+-]+@[\w-]+\.\w+"),
+    re.compile(r"\+?\d[\d\s().-]{6,}\d"),
+)
+SHORTEST_VALUE = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """Something of a study that is text or pictures, and whether it waits for a release."""
+
+    item: str
+    withheld: bool
+    text: str = ""
+
+
+def is_telling(text: str, values: Iterable[str]) -> bool:
+    """Whether a text could tell who the patient is, by the values known of them and by its patterns."""
+    flat = _flat(text)
+    if any(pattern.search(text) for pattern in _PATTERNS):
+        return True
+    return any(_stands_in(_flat(value), flat) for value in values)
+
+
+def _stands_in(value: str, text: str) -> bool:
+    if len(value) < SHORTEST_VALUE:
+        return False
+    if value.isascii() and len(value) < 4:
+        return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text) is not None
+    return value in text
+
+
+def _flat(text: str) -> str:
+    return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
+
+
+def telling_values(tx: Tx, study: Study) -> set[str]:
+    """Every value of the study's header and the user table, whole and word by word where it is a name."""
+    found: set[str] = set()
+    for value in _leaves([study.identity, {k: study.facts.get(k) for k in _NAMING}]):
+        found.add(value)
+        found.update(part for part in re.split(r"[\s,^=]+", value) if len(part) > 1)
+    for user in users.everyone(tx):
+        found |= {user.username, user.display_name, *user.display_name.split()}
+    return {value for value in found if value and value.casefold() not in _HARMLESS}
+
+
+_NAMING = ("study_date", "accession", "referrer", "institution", "study_time", "specimen", "block")
+_HARMLESS = {"m", "f", "o", "male", "female", "the", "of", "and", "dr", "dr.", "none", "unknown", "test"}
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for one in value.values():
+            yield from _leaves(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _leaves(one)
+    elif value not in (None, ""):
+        yield str(value)
+
+
+def items(tx: Tx, study: Study, report: Report) -> list[Item]:
+    """Every text and the pictures of a study, with what waits."""
+    released = reviews.released(tx, study.id)
+    values = telling_values(tx, study)
+
+    def text_item(name: str, text: str) -> Item:
+        return Item(item=name, text=text, withheld=name not in released and is_telling(text, values))
+
+    found = [
+        text_item(name, str(report.content[name]))
+        for name in ("indication", "history")
+        if report.content.get(name)
+    ]
+    for section, rows in report.content["sections"].items():
+        found += [text_item(f"{section}:{place}", str(row["text"])) for place, row in enumerate(rows)]
+    found += [text_item(f"addendum:{one.number}", one.text) for one in report.addenda]
+    for one in answers.of_study(tx, study):
+        if one.kind == "question" and one.state == "done":
+            found += [
+                text_item(f"q:{one.id}", one.question or ""),
+                text_item(f"a:{one.id}", one.answer or ""),
+            ]
+    waits = PICTURES not in released and pictures_wait(tx, study)
+    return [*found, Item(item=PICTURES, withheld=waits)]
+
+
+def pictures_wait(tx: Tx, study: Study) -> bool:
+    """Whether text may be burned into a picture of this study, by its headers or for want of them."""
+    for series in studies.series(tx, study):
+        for instance in series.instances:
+            burned = str(instance.facts.get("burned_in_annotation") or "").upper()
+            if burned == "YES" or instance.facts.get("kind") == "photo":
+                return True
+            if burned != "NO" and series.modality in BURNED_IN:
+                return True
+    return False
+
+
+def for_researcher(tx: Tx, study: Study, report: Report) -> dict[str, Any]:
+    """The de-identified view: a withheld text is absent and its place says so."""
+    seen = {one.item: one for one in items(tx, study, report)}
+
+    def text(name: str) -> str | None:
+        found = seen.get(name)
+        return None if found is None or found.withheld else found.text
+
+    drafts = latest_model_texts(tx, study, report)
+    values = telling_values(tx, study)
+    return {
+        "id": report.id,
+        "modality": study.modality,
+        "state": report.state,
+        "indication": text("indication"),
+        "history": text("history"),
+        "sections": {
+            name: [
+                {
+                    "text": text(f"{name}:{place}"),
+                    "origin": row["origin"],
+                    "withheld": seen[f"{name}:{place}"].withheld,
+                }
+                for place, row in enumerate(rows)
+            ]
+            for name, rows in report.content["sections"].items()
+        },
+        "drafts": {name: None if is_telling(one, values) else one for name, one in drafts.items()},
+        "addenda": [
+            {"text": text(f"addendum:{one.number}"), "withheld": seen[f"addendum:{one.number}"].withheld}
+            for one in report.addenda
+        ],
+        "questions": [
+            {"question": text(f"q:{one.id}"), "answer": text(f"a:{one.id}")}
+            for one in answers.of_study(tx, study)
+            if one.kind == "question" and one.state == "done"
+        ],
+        "pictures": 0 if seen[PICTURES].withheld else 1,
+        "withheld": sum(one.withheld for one in seen.values()),
+        "edit_distance": edit_distance(tx, study, report),
+    }
+
+
+def edit_distance(tx: Tx, study: Study, report: Report) -> int:
+    """Characters changed between what the model wrote and what was signed."""
+    drafts = latest_model_texts(tx, study, report)
+    return sum(
+        sentences.distance(drafts.get(name, ""), sentences.joined(rows))
+        for name, rows in report.content["sections"].items()
+        if drafts.get(name)
+    )
+
+
+CODEBOOK = {
+    "report_id": "Random id of the report; tells nothing about the patient.",
+    "reviewer": "Random id of the researcher.",
+    "modality": "DICOM Modality of the study.",
+    "rating": "Overall rating, 1 (unusable) to 5 (could be signed as it is).",
+    "seconds": "Seconds from opening the report to saving the review.",
+    "edit_distance": "Levenshtein distance in characters between the model's last draft and the signed text.",
+    "categories": "Errors as category/significant/section/sentence; categories: false_finding, missed_finding, "
+    "wrong_place, wrong_severity, invented_comparison, missed_comparison; sentence counts from 0, empty for the whole report.",
+    "comment": "The researcher's comment, empty where it holds a value that could tell who the patient is.",
+    "model": "Name of the model that drafted.",
+    "model_fingerprint": "SHA-256 over its weight files.",
+    "demonstration": "1 where it was the demonstration model.",
+}
+
+
+def rows(tx: Tx) -> Iterator[dict[str, Any]]:
+    """One row for each review, de-identified, in the columns of the code book."""
+    for report_id, study_id in reports.signed(tx):
+        study = studies.get(tx, study_id, None)
+        report = reports.get(tx, study, report_id)
+        values = telling_values(tx, study)
+        model = _model_of(tx, study, report)
+        for one in reviews.of_report(tx, study, report_id):
+            yield {
+                "report_id": report_id,
+                "reviewer": one.reviewer_id,
+                "modality": study.modality,
+                "rating": one.rating,
+                "seconds": one.seconds,
+                "edit_distance": one.edit_distance,
+                "categories": [
+                    f"{m.category}/{int(m.significant)}/{m.section or ''}/{'' if m.sentence is None else m.sentence}"
+                    for m in one.marks
+                ],
+                "comment": "" if is_telling(one.comment, values) else one.comment,
+                "model": model.get("name", ""),
+                "model_fingerprint": model.get("fingerprint", ""),
+                "demonstration": int(bool(model.get("demonstration"))),
+            }
+
+
+def _model_of(tx: Tx, study: Study, report: Report) -> Mapping[str, Any]:
+    for one in answers.of_study(tx, study):
+        if one.report_id == report.id and one.model:
+            return one.model
+    return {}
+
+
+def as_csv(found: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as CSV; a cell that a spreadsheet would run as a formula starts with an apostrophe."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(CODEBOOK))
+    writer.writeheader()
+    for row in found:
+        writer.writerow({name: _cell(row[name]) for name in CODEBOOK})
+    return out.getvalue()
+
+
+def _cell(value: Any) -> str:
+    text = ";".join(map(str, value)) if isinstance(value, list) else str(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def as_jsonl(found: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as one JSON object a line."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found)

@@ -1,0 +1,72 @@
+"""Text to sentences, who wrote each, and how two texts differ."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+Origin = Literal["model", "edited", "person"]
+# A full stop after a digit may be that of a numbered list or a measure; a line's end always ends a sentence.
+_END = re.compile(r"(?<=[^\d\s][.!?。])\s+|\n+")
+ALIKE = 0.6
+"""Share of equal characters from which a changed sentence still counts as the model's, edited."""
+
+
+def split(text: str) -> list[str]:
+    """The sentences of a text, trimmed, none empty."""
+    return [part.strip() for part in _END.split(text) if part.strip()]
+
+
+def with_origins(text: str, spoken: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each sentence with who wrote it, by comparison with what the model said.
+
+    spoken: the model's sentences, each with `text` and `answer_id`
+    """
+    known = [(str(one["text"]), one.get("answer_id")) for one in spoken]
+    return [_attributed(sentence, known) for sentence in split(text)]
+
+
+def _attributed(sentence: str, known: list[tuple[str, Any]]) -> dict[str, Any]:
+    best, near = 0.0, None
+    for text, answer_id in known:
+        if text == sentence:
+            return {"text": sentence, "origin": "model", "answer_id": answer_id}
+        ratio = difflib.SequenceMatcher(None, text, sentence).ratio()
+        if ratio > best:
+            best, near = ratio, answer_id
+    if best >= ALIKE:
+        return {"text": sentence, "origin": "edited", "answer_id": near}
+    return {"text": sentence, "origin": "person", "answer_id": None}
+
+
+def joined(sentences: Iterable[Mapping[str, Any]]) -> str:
+    """The text of sentences."""
+    return " ".join(str(one["text"]) for one in sentences)
+
+
+def difference(before: str, after: str) -> list[dict[str, str]]:
+    """Word by word: same, removed, added."""
+    old, new = re.findall(r"\S+\s*", before), re.findall(r"\S+\s*", after)
+    parts = []
+    for verb, i, j, k, m in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if verb == "equal":
+            parts.append({"op": "same", "text": "".join(old[i:j])})
+            continue
+        if j > i:
+            parts.append({"op": "removed", "text": "".join(old[i:j])})
+        if m > k:
+            parts.append({"op": "added", "text": "".join(new[k:m])})
+    return parts
+
+
+def distance(before: str, after: str) -> int:
+    """Levenshtein distance in characters."""
+    if len(before) < len(after):
+        before, after = after, before
+    previous = list(range(len(after) + 1))
+    for i, a in enumerate(before, start=1):
+        row = [i]
+        for j, b in enumerate(after, start=1):
+            row.append(min(previous[j] + 1, row[j - 1] + 1, previous[j - 1] + (a != b)))
+        previous = row
+    return previous[-1]

@@ -1,0 +1,52 @@
+"""Study to pictures, for the reader and for the model alike: what a person sees is what the model gets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from app.wiring import Services
+from dicom.render import View, crop, png, thumbnail
+from dicom.windowing import Window
+from storage import studies
+from storage.database import Tx
+from storage.studies import Instance, Study
+
+Picture = np.ndarray[Any, Any]
+
+
+def file_of(services: Services, tx: Tx, instance: Instance) -> bytes:
+    """The plaintext of an instance's file; raises NotFound, Unreadable."""
+    key = tx.patient_key(instance.patient_id)
+    return services.files.read(key, instance.patient_id, instance.file_sha256)
+
+
+def pictures(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]) -> list[Picture]:
+    """What the reader had open when asking: uint8 (rows, columns, 3), a box cut from native pixels where one is drawn."""
+    instance = studies.instance(tx, str(view["instance_id"]), study.owner_id)
+    shown = services.decoder.render(file_of(services, tx, instance), view_of(view))
+    box = view.get("box")
+    return [crop(shown, (box[0], box[1], box[2], box[3])) if box else shown]
+
+
+def view_of(view: Mapping[str, Any], *, square: bool = False) -> View:
+    """The renderer's view of a reader's view."""
+    center, width = view.get("center"), view.get("width")
+    window = Window(float(center), float(width)) if center is not None and width is not None else None
+    if window is not None and not window.is_usable:
+        window = None
+    return View(
+        frame_index=int(view.get("frame") or 0), window=window, invert=bool(view.get("invert")), square=square
+    )
+
+
+def key_image(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]) -> bytes:
+    """PNG of the whole frame as the reader had it, pixels made square for paper."""
+    instance = studies.instance(tx, str(view["instance_id"]), study.owner_id)
+    return png(services.decoder.render(file_of(services, tx, instance), view_of(view, square=True)))
+
+
+def small(services: Services, tx: Tx, instance: Instance) -> bytes:
+    """A thumbnail of the middle frame as PNG."""
+    view = View(frame_index=instance.frames // 2, square=True)
+    return thumbnail(services.decoder.render(file_of(services, tx, instance), view))
