@@ -46,7 +46,7 @@ def ends_as_jpeg(source: bytes) -> bool:
 
 
 def register() -> None:
-    """Make the plug-in known to pydicom, once per process, and first in line."""
+    """Make the plug-in known to pydicom, once per process."""
     for decoder in (
         JPEGBaseline8BitDecoder,
         JPEGExtended12BitDecoder,

@@ -11,6 +11,7 @@ DicomError
 ├── UnsupportedSyntax  compressed in a way that is not read here
 ├── TooLarge           over a limit, which is named
 ├── BadArchive         a ZIP that is not what it seems
+├── OtherFiles         what lies beside the pictures on a disc and is none
 └── TookTooLong        decoding was stopped
 """
 
@@ -24,7 +25,8 @@ class DicomError(Exception):
 
     def __init__(self, **facts: Any):
         detail = ", ".join(f"{name}={value}" for name, value in facts.items())
-        super().__init__(f"{self.__doc__}{' ' + detail + '.' if detail else ''}")
+        sentence = str(self.__doc__).partition("\n")[0]
+        super().__init__(f"{sentence}{' ' + detail + '.' if detail else ''}")
         self.facts = facts
 
 
@@ -77,9 +79,17 @@ class UnsupportedSyntax(DicomError):
 
 
 class TooLarge(DicomError):
-    """The file is over a limit."""
+    """The file is over a limit.
+
+    what: one of file, inflated, frame, frames, total, depth, elements, pixels, memory, entries, archive, ratio;
+    each has a sentence of its own, because each has another way out
+    """
 
     code = "dicom.too_large"
+
+    def __init__(self, *, what: str, **facts: Any):
+        super().__init__(what=what, **facts)
+        self.code = f"dicom.too_large.{what}"
 
 
 class BadArchive(DicomError):
@@ -88,10 +98,24 @@ class BadArchive(DicomError):
     code = "dicom.bad_archive"
 
 
+class OtherFiles(DicomError):
+    """Files beside the pictures, of kinds that are no pictures, were left out."""
+
+    code = "dicom.other_files"
+
+
 class TookTooLong(DicomError):
-    """Decoding took too long or too much memory and was stopped."""
+    """Decoding took too long and was stopped."""
 
     code = "dicom.took_too_long"
+
+
+def in_bytes(count: int) -> str:
+    """A number of bytes as people say it: 3 kB, 1.5 GB."""
+    for unit, size in (("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count} B"
 
 
 BY_NAME: dict[str, type[DicomError]] = {"DicomError": DicomError}

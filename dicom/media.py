@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pydicom
 
-from dicom.errors import BadArchive, DicomError, TooLarge
+from dicom.errors import BadArchive, DicomError, TooLarge, in_bytes
 
 ENTRIES, UNPACKED_BYTES, RATIO = 5000, 4 << 30, 200
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
@@ -71,15 +71,13 @@ def _unpacked(archive: Path, scratch: Path) -> list[Path]:
 
 def _check(entries: list[zipfile.ZipInfo]) -> None:
     if len(entries) > ENTRIES:
-        raise TooLarge(what="archive entries", found=len(entries), limit=ENTRIES)
+        raise TooLarge(what="entries", found=len(entries), limit=ENTRIES)
     total = sum(entry.file_size for entry in entries)
     if total > UNPACKED_BYTES:
-        raise TooLarge(what="archive", found=total, limit=UNPACKED_BYTES)
+        raise TooLarge(what="archive", limit=in_bytes(UNPACKED_BYTES))
     for entry in entries:
         if entry.file_size > 1 << 20 and entry.file_size > RATIO * max(entry.compress_size, 1):
-            raise TooLarge(
-                what="archive ratio", found=entry.file_size // max(entry.compress_size, 1), limit=RATIO
-            )
+            raise TooLarge(what="ratio", found=entry.file_size // max(entry.compress_size, 1), limit=RATIO)
 
 
 def _copied(source: object, target: object, budget: int) -> int:
@@ -88,7 +86,7 @@ def _copied(source: object, target: object, budget: int) -> int:
     while chunk := source.read(1 << 20):  # type: ignore[attr-defined]
         copied += len(chunk)
         if copied > budget:
-            raise TooLarge(what="archive", found=copied, limit=UNPACKED_BYTES)
+            raise TooLarge(what="archive", limit=in_bytes(UNPACKED_BYTES))
         target.write(chunk)  # type: ignore[attr-defined]
     return copied
 

@@ -52,7 +52,7 @@ class Photo:
 
     def frame(self, index: int = 0) -> Frame:
         """The picture: uint8 (rows, columns, 3)."""
-        return Frame(self.rgb, True, False, "", None, None, None, 1.0)
+        return Frame(values=self.rgb, is_color=True)
 
 
 def _decoded(data: bytes, limits: Limits) -> np.ndarray[Any, Any]:

@@ -7,21 +7,27 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_color_lut, apply_modality_lut, pixel_array
-from pydicom.uid import UID
+from pydicom.multival import MultiValue
+from pydicom.pixels import apply_modality_lut
 
-from dicom import codecs
-from dicom.errors import Damaged, DicomError, InvalidHeader, TooLarge
-from dicom.guard import Limits, check_codestream, number, open_dataset
+from dicom import codecs, pixels
+from dicom.errors import InvalidHeader
+from dicom.guard import BIG_ENDIAN, Limits, known_name, number, open_dataset
 from dicom.text import clean, clean_name
-from dicom.windowing import Function, Table, Values, Window
+from dicom.windowing import Function, Table, Values, Window, presets_for
 
 DISPLAY_FUNCTIONS: tuple[Function, ...] = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What a file says of itself, cleaned, as plain JSON values; identity apart from the rest."""
+    """What a file says of itself, cleaned, as plain JSON values; identity apart from the rest.
+
+    spacing_source: "patient" (PixelSpacing), "detector" (ImagerPixelSpacing: magnified) or None
+    stack: what else tells one run of pictures from the next in one series (echo, acquisition, time, kind)
+    frame_positions_mm, frame_windows: one for each frame, or empty where frames do not differ
+    warnings: codes of words, such as dicom.warning.lossy
+    """
 
     kind: str
     modality: str
@@ -32,16 +38,21 @@ class Inspection:
     sop_instance_uid: str
     series_instance_uid: str
     study_instance_uid: str
+    frame_of_reference_uid: str | None = None
     sop_class: str = ""
     instance_number: int | None = None
     position_mm: tuple[float, float, float] | None = None
     orientation: tuple[float, ...] | None = None
     spacing_mm: tuple[float, float] | None = None
+    spacing_source: str | None = None
     pixel_aspect: float = 1.0
     slice_thickness_mm: float | None = None
     windows: tuple[dict[str, Any], ...] = ()
+    frame_positions_mm: tuple[tuple[float, ...] | None, ...] = ()
+    frame_windows: tuple[tuple[float, float] | None, ...] = ()
     burned_in_annotation: str | None = None
     image_type: tuple[str, ...] = ()
+    stack: tuple[str, ...] = ()
     identity: dict[str, Any] = field(default_factory=dict)
     study: dict[str, str] = field(default_factory=dict)
     series: dict[str, str] = field(default_factory=dict)
@@ -53,21 +64,23 @@ class Inspection:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in facts.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """One frame as it can be shown: values after the modality step, or color.
 
-    values: int16, int32 or float32 (rows, columns), or uint8 (rows, columns, 3) for color
+    values: int16, int32 or float64 (rows, columns), or uint8 (rows, columns, 3) for color
+    window: the file's first; usual: what its kind is shown with where the file has none
     """
 
     values: Values
     is_color: bool
-    invert: bool
-    unit: str
-    window: Window | None
-    table: Table | None
-    padding: Values | None
-    pixel_aspect: float
+    invert: bool = False
+    unit: str = ""
+    window: Window | None = None
+    usual: Window | None = None
+    table: Table | None = None
+    padding: Values | None = None
+    pixel_aspect: float = 1.0
 
 
 class Instance:
@@ -75,8 +88,8 @@ class Instance:
 
     def __init__(self, source: Path | bytes, limits: Limits | None = None):
         codecs.register()
-        self.limits = limits or Limits()
-        self.dataset = open_dataset(source, self.limits)
+        self.source = source
+        self.dataset = open_dataset(source, limits or Limits())
 
     @cached_property
     def frames(self) -> int:
@@ -87,36 +100,45 @@ class Instance:
         """Stored values of one frame, color converted to RGB; raises Damaged, InvalidHeader."""
         if not 0 <= index < self.frames:
             raise InvalidHeader(frame=index, frames=self.frames)
-        check_codestream(self.dataset, index, self.limits)
-        try:
-            return np.asarray(pixel_array(self.dataset, index=index))
-        except MemoryError as error:
-            raise TooLarge(what="memory", found="", limit=self.limits.memory_bytes) from error
-        except DicomError:
-            raise
-        except BaseException as error:
-            # A codec written in Rust panics with a BaseException that `except Exception` would miss.
-            if isinstance(error, KeyboardInterrupt | SystemExit):
-                raise
-            raise Damaged(what="pixels", kind=type(error).__name__) from error
+        return pixels.stored(self.source, self.dataset, index)
 
     def frame(self, index: int = 0) -> Frame:
         """One frame after the modality step, with what is needed to show it."""
         stored = self.stored(index)
         photometric = str(self.dataset.get("PhotometricInterpretation", "MONOCHROME2"))
         aspect = self.pixel_aspect(index)
-        if photometric == "PALETTE COLOR":
-            return _color(self._palette(stored), aspect)
-        if stored.ndim == 3:
-            return _color(_eight_bits(stored, number(self.dataset, "BitsStored", 8)), aspect)
+        if photometric == "PALETTE COLOR" or stored.ndim == 3:
+            # Never windowed, even where the tags are there: a screenshot may carry those of its CT.
+            return Frame(values=self._color(stored, photometric), is_color=True, pixel_aspect=aspect)
         padding = self._padding(stored)
         values, unit = self._modality(stored, index)
         shape = str(self.dataset.get("PresentationLUTShape", ""))
-        invert = shape == "INVERSE" if shape in ("INVERSE", "IDENTITY") else photometric == "MONOCHROME1"
         windows = self.windows(index)
         return Frame(
-            values, False, invert, unit, windows[0] if windows else None, self._voi_table(), padding, aspect
+            values=values,
+            is_color=False,
+            invert=shape == "INVERSE" if shape in ("INVERSE", "IDENTITY") else photometric == "MONOCHROME1",
+            unit=unit,
+            window=windows[0] if windows else None,
+            usual=self._usual_window(unit),
+            table=self._voi_table(),
+            padding=padding,
+            pixel_aspect=aspect,
         )
+
+    def _color(self, stored: Values, photometric: str) -> Values:
+        if photometric == "PALETTE COLOR":
+            return pixels.palette_color(stored, self.dataset)
+        eight = pixels.eight_bits(stored, number(self.dataset, "BitsStored", 8))
+        return pixels.color_managed(eight, self.dataset)[0]
+
+    def _usual_window(self, unit: str) -> Window | None:
+        """The preset of the region for a CT in HU; a localizer is a projection, whose values are no HU of a tissue."""
+        if unit != "HU" or "LOCALIZER" in self._texts_of("ImageType"):
+            return None
+        words = [clean(_safe(self.dataset, keyword)) for keyword in REGION_KEYWORDS]
+        found = presets_for(clean(self.dataset.get("Modality")), *words)
+        return next(iter(found.values()), None)
 
     def windows(self, index: int) -> list[Window]:
         """The usable windows of a frame, in the header's order."""
@@ -128,33 +150,34 @@ class Instance:
         return [window for window in found if window.is_usable]
 
     def pixel_aspect(self, index: int = 0) -> float:
-        """Height of a pixel over its width."""
-        spacing = self.spacing_mm(index) or _pair(self.dataset.get("PixelAspectRatio"))
-        if spacing is None or min(spacing) <= 0:
-            return 1.0
-        return float(spacing[0] / spacing[1])
+        """Height of a pixel over its width (PS3.3 C.7.6.3.1.7: the spacing goes before the ratio)."""
+        spacing, source = self.spacing(index)
+        ratio = _pair(self.dataset.get("PixelAspectRatio"))
+        sides = ratio if ratio and source != "patient" else spacing
+        return float(sides[0] / sides[1]) if sides else 1.0
 
-    def spacing_mm(self, index: int = 0) -> tuple[float, float] | None:
-        """Row and column spacing in mm, None where the header has none or no sensible one."""
+    def spacing(self, index: int = 0) -> tuple[tuple[float, float] | None, str | None]:
+        """Row and column spacing in mm and where it was measured: "patient" or "detector"; None, None without."""
         measures = self._group(index, "PixelMeasuresSequence")
-        for source, keyword in ((measures, "PixelSpacing"), (self.dataset, "ImagerPixelSpacing")):
-            pair = _pair(source.get(keyword))
-            if pair and min(pair) > 0:
-                return pair
-        return None
+        for holder, keyword, source in (
+            (measures, "PixelSpacing", "patient"),
+            (self.dataset, "ImagerPixelSpacing", "detector"),
+        ):
+            if pair := _pair(holder.get(keyword)):
+                return pair, source
+        return None, None
 
     def inspect(self) -> Inspection:
         """The header as plain values; raises InvalidHeader without the three UIDs."""
         ds = self.dataset
-        uids = [str(ds.get(k) or "") for k in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")]
+        uids = [clean(_safe(ds, k))[:64] for k in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")]
         if not all(uids):
             raise InvalidHeader(keyword="SOPInstanceUID, SeriesInstanceUID or StudyInstanceUID")
         orientation = _numbers(self._group(0, "PlaneOrientationSequence").get("ImageOrientationPatient"))
-        position = _numbers(self._group(0, "PlanePositionSequence").get("ImagePositionPatient"))
         thickness = _numbers(self._group(0, "PixelMeasuresSequence").get("SliceThickness"))
-        instance_number = _numbers(ds.get("InstanceNumber"))
-        explanations = ds.get("WindowCenterWidthExplanation") or []
-        explained = [explanations] if isinstance(explanations, str) else list(explanations)
+        instance_number = _numbers(_safe(ds, "InstanceNumber"))
+        spacing, spacing_source = self.spacing(0)
+        differ = self.frames > 1 and bool(ds.get("PerFrameFunctionalGroupsSequence"))
         return Inspection(
             kind="dicom",
             modality=clean(ds.get("Modality"))[:16] or "OT",
@@ -162,31 +185,71 @@ class Instance:
             columns=number(ds, "Columns"),
             frames=self.frames,
             samples=number(ds, "SamplesPerPixel", 1),
-            sop_instance_uid=uids[0][:64],
-            series_instance_uid=uids[1][:64],
-            study_instance_uid=uids[2][:64],
-            sop_class=UID(str(ds.get("SOPClassUID", ""))).name[:64],
+            sop_instance_uid=uids[0],
+            series_instance_uid=uids[1],
+            study_instance_uid=uids[2],
+            frame_of_reference_uid=clean(_safe(ds, "FrameOfReferenceUID"))[:64] or None,
+            sop_class=known_name(ds.get("SOPClassUID")),
             instance_number=int(instance_number[0]) if instance_number else None,
-            position_mm=(position[0], position[1], position[2]) if len(position) == 3 else None,
+            position_mm=self._position(0),
             orientation=tuple(orientation) if len(orientation) == 6 else None,
-            spacing_mm=self.spacing_mm(0),
+            spacing_mm=spacing,
+            spacing_source=spacing_source,
             pixel_aspect=self.pixel_aspect(0),
             slice_thickness_mm=thickness[0] if thickness else None,
-            windows=tuple(
-                {
-                    "center": window.center,
-                    "width": window.width,
-                    "function": window.function,
-                    "explanation": clean(explained[place]) if place < len(explained) else "",
-                }
-                for place, window in enumerate(self.windows(0))
-            ),
-            burned_in_annotation=clean(ds.get("BurnedInAnnotation")).upper() or None,
-            image_type=tuple(clean(part) for part in (ds.get("ImageType") or [])),
+            windows=self._described_windows(),
+            frame_positions_mm=tuple(map(self._position, range(self.frames))) if differ else (),
+            frame_windows=tuple(map(self._plain_window, range(self.frames))) if differ else (),
+            burned_in_annotation=clean(_safe(ds, "BurnedInAnnotation")).upper() or None,
+            image_type=self._texts_of("ImageType"),
+            stack=(*self._texts_of("ImageType")[2:3], *(clean(_safe(ds, k)) for k in STACK_KEYWORDS)),
             identity=_identity(ds),
             study=_texts(ds, _STUDY),
             series=_texts(ds, _SERIES),
+            warnings=tuple(self._warnings(spacing_source)),
         )
+
+    def _position(self, index: int) -> tuple[float, float, float] | None:
+        found = _numbers(self._group(index, "PlanePositionSequence").get("ImagePositionPatient"))
+        return (found[0], found[1], found[2]) if len(found) == 3 else None
+
+    def _plain_window(self, index: int) -> tuple[float, float] | None:
+        windows = self.windows(index)
+        return (windows[0].center, windows[0].width) if windows else None
+
+    def _described_windows(self) -> tuple[dict[str, Any], ...]:
+        texts = _safe(self._group(0, "FrameVOILUTSequence"), "WindowCenterWidthExplanation") or []
+        explained = [texts] if isinstance(texts, str) else list(texts)
+        return tuple(
+            {
+                "center": window.center,
+                "width": window.width,
+                "function": window.function,
+                "explanation": clean(explained[place]) if place < len(explained) else "",
+            }
+            for place, window in enumerate(self.windows(0))
+        )
+
+    def _texts_of(self, keyword: str) -> tuple[str, ...]:
+        value = _safe(self.dataset, keyword) or []
+        return tuple(map(clean, [value] if isinstance(value, str) else value))
+
+    def _warnings(self, spacing_source: str | None) -> list[str]:
+        """What a reader should know before trusting the picture, as codes of words."""
+        ds, slope = self.dataset, _numbers(_safe(self.dataset, "RescaleSlope"))
+        lossy = clean(_safe(ds, "LossyImageCompression")) == "01" or _is_lossy(ds)
+        species = clean(_safe(ds, "PatientSpeciesDescription")).casefold()
+        found = {
+            "lossy": lossy,
+            "slope_zero": bool(slope) and slope[0] == 0,
+            "high_bit": pixels.has_high_bits(ds),
+            "retired_syntax": ds.file_meta.TransferSyntaxUID == BIG_ENDIAN,
+            "detector_spacing": spacing_source == "detector",
+            "for_processing": clean(_safe(ds, "PresentationIntentType")) == "FOR PROCESSING",
+            "not_human": bool(species) and species not in ("homo sapiens", "human"),
+            "derived": clean(ds.get("Modality")) in ("SEG", "RTDOSE"),
+        }
+        return [f"dicom.warning.{name}" for name, holds in found.items() if holds]
 
     def _group(self, index: int, sequence: str) -> Dataset:
         """Where a frame's values stand: its own functional group, the shared one, or the top level (C.7.6.16)."""
@@ -248,38 +311,11 @@ class Instance:
             return None
         return Table(first, entries[:count].astype(np.float64), (1 << bits) - 1)
 
-    def _palette(self, stored: Values) -> Values:
-        dataset = self.dataset
-        if dataset.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.2":
-            dataset = _swapped_palette(dataset)
-        try:
-            colors = np.asarray(apply_color_lut(stored, dataset))
-        except Exception as error:
-            raise Damaged(what="palette", kind=type(error).__name__) from error
-        return (colors >> 8).astype(np.uint8) if colors.dtype == np.uint16 else colors.astype(np.uint8)
 
-
-def _swapped_palette(dataset: Dataset) -> Dataset:
-    """pydicom reads Big Endian palette words as they lie; dcmtk and ITK agree that they are to be swapped."""
-    copy = Dataset()
-    copy.update(dataset)
-    copy.file_meta = dataset.file_meta
-    for color in ("Red", "Green", "Blue"):
-        keyword = f"{color}PaletteColorLookupTableData"
-        data = dataset.get(keyword)
-        if isinstance(data, bytes) and len(data) % 2 == 0:
-            setattr(copy, keyword, np.frombuffer(data, ">u2").astype("<u2").tobytes())
-    return copy
-
-
-def _color(values: Values, aspect: float) -> Frame:
-    return Frame(values, True, False, "", None, None, None, aspect)
-
-
-def _eight_bits(stored: Values, bits: int) -> Values:
-    if stored.dtype == np.uint8 and bits <= 8:
-        return stored
-    return np.clip(stored.astype(np.int64) >> max(0, bits - 8), 0, 255).astype(np.uint8)
+def _is_lossy(dataset: Dataset) -> bool:
+    return str(dataset.file_meta.TransferSyntaxUID) in {
+        f"1.2.840.10008.1.2.4.{end}" for end in ("50", "51", "81", "91", "203")
+    }
 
 
 def _numbers(value: Any) -> list[float]:
@@ -295,8 +331,13 @@ def _numbers(value: Any) -> list[float]:
 
 
 def _pair(value: Any) -> tuple[float, float] | None:
+    """Two numbers above zero, or nothing."""
     found = _numbers(value)
-    return (found[0], found[1]) if len(found) == 2 else None
+    return (found[0], found[1]) if len(found) == 2 and min(found) > 0 else None
+
+
+REGION_KEYWORDS = ("BodyPartExamined", "StudyDescription", "ProtocolName", "SeriesDescription")
+STACK_KEYWORDS = ("EchoNumbers", "AcquisitionNumber", "TemporalPositionIdentifier")
 
 
 _STUDY = (
@@ -337,6 +378,7 @@ def _identity(dataset: Dataset) -> dict[str, Any]:
 def _safe(dataset: Dataset, keyword: str) -> Any:
     """A value, or nothing where the header holds something that cannot be one."""
     try:
-        return dataset.get(keyword)
+        value = dataset.get(keyword)
+        return list(value) if isinstance(value, MultiValue) else value
     except Exception:
         return None

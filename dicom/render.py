@@ -24,7 +24,8 @@ class Source(Protocol):
 class View:
     """What a reader chose: which frame, which window (None: the file's own), inverted or not.
 
-    percentile: left out at either end where neither reader nor file gives a window
+    percentile: left out at either end where neither reader nor file nor kind gives a window; 0 shows all of
+        the range and asks no kind, which is what other tools do and is for comparing with them
     square: whether pixels that are not square are made so
     """
 
@@ -53,8 +54,14 @@ def _gray(frame: Frame, view: View) -> Values:
 
 
 def used_window(frame: Frame, view: View) -> Window:
-    """The window that is shown: the reader's, the file's first, or one over the whole range."""
-    return view.window or frame.window or full_range(frame.values, frame.padding, view.percentile)
+    """The window that is shown: the reader's, the file's first, the usual one, or one over the range."""
+    if view.window or frame.window:
+        return view.window or frame.window  # type: ignore[return-value]
+    if frame.table is not None:
+        return frame.table.window()
+    if view.percentile and frame.usual:
+        return frame.usual
+    return full_range(frame.values, frame.padding, view.percentile)
 
 
 def squared(picture: Values, aspect: float) -> Values:

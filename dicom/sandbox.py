@@ -11,6 +11,7 @@ import os
 import queue
 import resource
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from dicom.errors import BY_NAME, DicomError, TookTooLong
+from dicom.errors import BY_NAME, Damaged, DicomError, TookTooLong, TooLarge
 from dicom.guard import Limits
 from dicom.reading import Frame, Instance
 from dicom.render import View
@@ -32,7 +33,10 @@ Source = Path | bytes
 
 @dataclass(frozen=True, slots=True)
 class ShownFrame:
-    """Values of a frame for a viewer: as `Frame`, with the window that is shown by default."""
+    """Values of a frame for a viewer: as `Frame`, with the window that is shown by default.
+
+    has_table: the file gives a look-up table; `window` is then the straight line nearest to it
+    """
 
     values: Values
     is_color: bool
@@ -40,6 +44,7 @@ class ShownFrame:
     unit: str
     window: Window
     pixel_aspect: float
+    has_table: bool = False
 
 
 class Decoder:
@@ -48,6 +53,7 @@ class Decoder:
     def __init__(self, workers: int = 1, limits: Limits | None = None):
         self.limits = limits or Limits()
         self._idle: queue.Queue[_Process] = queue.Queue()
+        self._closed = False
         for _ in range(workers):
             self._idle.put(_Process(self.limits))
 
@@ -58,7 +64,8 @@ class Decoder:
         self.close()
 
     def close(self) -> None:
-        """End every process."""
+        """End every process; one that is at work ends when its answer is there."""
+        self._closed = True
         while True:
             try:
                 self._idle.get_nowait().kill()
@@ -91,33 +98,53 @@ class Decoder:
         return data, facts["removed"]
 
     def _ask(self, verb: str, source: Source, **arguments: Any) -> tuple[dict[str, Any], bytes]:
+        if self._closed:
+            raise RuntimeError("The decoder is closed.")
         process = self._idle.get()
         try:
             if not process.is_alive:
                 process.kill()
                 process = _Process(self.limits)
             return process.ask(verb, source, arguments)
-        except (OSError, EOFError, ValueError) as error:
+        except _Died as death:
             process.kill()
-            raise TookTooLong() from error
-        except TookTooLong:
-            process.kill()
-            raise
+            raise death.cause_for(self.limits) from death
         finally:
+            if self._closed:
+                process.kill()
             self._idle.put(process)
 
 
+class _Died(Exception):
+    """A process gave no answer: it was silent too long (no status), or it ended."""
+
+    def __init__(self, status: int | None):
+        super().__init__(status)
+        self.status = status
+
+    def cause_for(self, limits: Limits) -> DicomError:
+        """What the reader is told: too much time, too much memory, or a file that breaks its codec."""
+        if self.status is None:
+            return TookTooLong(seconds=limits.wall_seconds)
+        if self.status == -signal.SIGXCPU:
+            return TookTooLong(seconds=limits.cpu_seconds)
+        if self.status == -signal.SIGKILL:
+            return TooLarge(what="memory")
+        return Damaged(what="codec", status=self.status)
+
+
 class _Process:
-    """One limited process and the pipe to it."""
+    """One limited process and the pipes to it."""
 
     def __init__(self, limits: Limits):
         self.limits = limits
+        # Nothing of the parent's environment: it may hold the secrets of the installation.
         environment = {
             "PATH": os.environ.get("PATH", ""),
+            "PYTHONPATH": str(Path(__file__).parent.parent),
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         }
-        environment["PYTHONPATH"] = str(Path(__file__).parent.parent)
         self.child = subprocess.Popen(
             [sys.executable, "-m", "dicom.sandbox", json.dumps(asdict(limits))],
             stdin=subprocess.PIPE,
@@ -125,7 +152,11 @@ class _Process:
             stderr=subprocess.DEVNULL,
             env=environment,
             cwd="/",
+            bufsize=0,
         )
+        assert self.child.stdin is not None and self.child.stdout is not None
+        self.requests, self.answers = self.child.stdin.fileno(), self.child.stdout.fileno()
+        os.set_blocking(self.requests, False)
 
     @property
     def is_alive(self) -> bool:
@@ -141,14 +172,12 @@ class _Process:
                 pipe.close()
 
     def ask(self, verb: str, source: Source, arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        assert self.child.stdin is not None and self.child.stdout is not None
         payload = source if isinstance(source, bytes) else b""
         path = None if isinstance(source, bytes) else str(source.resolve())
         request = {"verb": verb, "path": path, "size": len(payload), "arguments": arguments}
-        self.child.stdin.write(json.dumps(request).encode() + b"\n")
-        self.child.stdin.write(payload)
-        self.child.stdin.flush()
         deadline = time.monotonic() + self.limits.wall_seconds
+        for part in (json.dumps(request).encode() + b"\n", payload):
+            self._send(part, deadline)
         length = int.from_bytes(self._exactly(8, deadline), "big")
         head = json.loads(self._exactly(length, deadline))
         data = self._exactly(int(head.get("size", 0)), deadline)
@@ -156,27 +185,51 @@ class _Process:
             raise BY_NAME.get(head["error"], DicomError)(**head["facts"])
         return head["facts"], data
 
+    def _send(self, data: bytes, deadline: float) -> None:
+        """All of it, or _Died: a process that stopped reading must not hold up the writer."""
+        rest = memoryview(data)
+        while rest:
+            _await(self.requests, select.POLLOUT, deadline)
+            try:
+                rest = rest[os.write(self.requests, rest[: 1 << 20]) :]
+            except BrokenPipeError as error:
+                raise _Died(self._status()) from error
+            except BlockingIOError:
+                continue
+
     def _exactly(self, size: int, deadline: float) -> bytes:
         data = bytearray()
         while len(data) < size:
-            data += self._some(size - len(data), deadline)
+            _await(self.answers, select.POLLIN, deadline)
+            part = os.read(self.answers, min(size - len(data), 1 << 20))
+            if not part:
+                raise _Died(self._status())
+            data += part
         return bytes(data)
 
-    def _some(self, size: int, deadline: float) -> bytes:
-        assert self.child.stdout is not None
-        handle = self.child.stdout.fileno()
-        if not select.select([handle], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            raise TookTooLong(seconds=self.limits.wall_seconds)
-        data = os.read(handle, min(size, 1 << 20))
-        if not data:
-            raise TookTooLong(signal=-(self.child.wait() or 0))
-        return data
+    def _status(self) -> int:
+        """How it ended; one that only closed its pipes is ended."""
+        try:
+            return self.child.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            return self.child.wait()
+
+
+def _await(handle: int, event: int, deadline: float) -> None:
+    """Until the pipe is ready; poll and not select, which knows no handle above 1023."""
+    poll = select.poll()
+    poll.register(handle, event)
+    if not poll.poll(max(0, int((deadline - time.monotonic()) * 1000))):
+        raise _Died(None)
 
 
 def _serve(limits: Limits, requests: BinaryIO, answers: BinaryIO) -> None:
     """The life of a limited process."""
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # It reads and answers; it never writes a file.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     for line in iter(requests.readline, b""):
         _limit_cpu(limits.cpu_seconds)
         request = json.loads(line)
@@ -201,10 +254,12 @@ def _answered(verb: str, source: Source, arguments: dict[str, Any], limits: Limi
     except DicomError as error:
         yield _head({"error": type(error).__name__, "facts": error.facts})
     except MemoryError:
-        yield _head({"error": "TookTooLong", "facts": {"what": "memory"}})
+        yield _head({"error": "TooLarge", "facts": {"what": "memory"}})
     except RecursionError:
-        yield _head({"error": "TooLarge", "facts": {"what": "depth", "found": "", "limit": limits.depth}})
-    except Exception as error:  # whatever a hostile file breaks, the reader gets a sentence
+        yield _head({"error": "TooLarge", "facts": {"what": "depth", "limit": limits.depth}})
+    except BaseException as error:  # whatever a hostile file breaks, a panic of Rust too, is a sentence
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
         yield _head({"error": "Damaged", "facts": {"kind": type(error).__name__}})
 
 
@@ -243,6 +298,7 @@ def _frame(source: Source, limits: Limits, index: int) -> tuple[dict[str, Any], 
         "invert": frame.invert,
         "unit": frame.unit,
         "pixel_aspect": frame.pixel_aspect,
+        "has_table": frame.table is not None,
         "window": window,
         "shape": values.shape,
         "dtype": str(values.dtype),
@@ -274,9 +330,15 @@ def _thumbnail(source: Source, limits: Limits, longest: int) -> tuple[dict[str, 
 
 
 def _deidentify(source: Source, limits: Limits, secret: str) -> tuple[dict[str, Any], bytes]:
-    from dicom.deidentify import deidentify
+    from dicom.deidentify import Removed, deidentify
+    from dicom.render import png
 
-    data, removed = deidentify(open_source(source, limits).dataset, bytes.fromhex(secret))
+    opened = open_source(source, limits)
+    if isinstance(opened, Instance):
+        data, removed = deidentify(opened.dataset, bytes.fromhex(secret))
+    else:
+        # Only the pixels go on: EXIF, comments and profile names stay behind.
+        data, removed = png(opened.frame(0).values), [Removed("metadata", "X")]
     return {"removed": [asdict(one) for one in removed]}, data
 
 

@@ -39,27 +39,43 @@ PRESETS: dict[str, Window] = {
     "spine": Window(50, 350),
 }
 _BY_REGION: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
-    (("head", "brain", "skull", "orbit"), ("brain", "stroke", "subdural", "temporal_bone", "bone")),
-    (("chest", "thorax", "lung", "heart"), ("mediastinum", "lung", "bone", "angiography")),
-    (("abdomen", "liver", "pelvis", "kidney"), ("abdomen", "liver", "bone", "angiography")),
-    (("spine",), ("spine", "bone", "mediastinum")),
+    (("temporal bone", "iac", "측두골"), ("temporal_bone", "bone", "brain")),
+    (("spine", "척추"), ("spine", "bone", "mediastinum")),
+    (
+        ("head", "brain", "skull", "orbit", "stroke", "두부", "뇌"),
+        ("brain", "stroke", "subdural", "temporal_bone", "bone"),
+    ),
+    (("liver", "간"), ("liver", "abdomen", "bone", "angiography")),
+    (
+        ("chest", "thorax", "lung", "heart", "흉부", "폐", "심장"),
+        ("mediastinum", "lung", "bone", "angiography"),
+    ),
+    (("abdomen", "abdo", "pelvis", "kidney", "복부", "골반"), ("abdomen", "liver", "bone", "angiography")),
+    (
+        ("extremity", "knee", "hip", "shoulder", "ankle", "wrist", "elbow", "foot", "hand", "사지"),
+        ("bone", "mediastinum", "angiography"),
+    ),
 )
 
 
 def presets_for(modality: str, *words: str) -> dict[str, Window]:
-    """Presets for a CT by what the header says of the region; none for other modalities, whose values have no unit."""
+    """Presets for a CT, the usual one first, by what the header says of the region.
+
+    words: texts of the header, the most reliable first; the first that names a region decides
+    returns: none for other modalities, whose values have no unit
+    """
     if modality != "CT":
         return {}
-    text = " ".join(words).casefold()
-    for keys, names in _BY_REGION:
-        if any(key in text for key in keys):
-            return {name: PRESETS[name] for name in names}
+    for text in map(str.casefold, words):
+        for keys, names in _BY_REGION:
+            if any(key in text for key in keys):
+                return {name: PRESETS[name] for name in names}
     return {name: PRESETS[name] for name in ("mediastinum", "lung", "bone", "brain", "abdomen")}
 
 
 def apply_window(values: Values, window: Window) -> Values:
     """Shares of full brightness, 0 to 1, of the values' shape (C.11.2.1.2.1, C.11.2.1.3)."""
-    x, center, width = values.astype(np.float64), window.center, window.width
+    x, center, width = np.nan_to_num(values.astype(np.float64)), window.center, window.width
     if window.function == "LINEAR_EXACT":
         shares: Values = np.clip((x - center) / width + 0.5, 0, 1)
     elif window.function == "SIGMOID":
@@ -85,12 +101,20 @@ class Table:
         shares: Values = self.entries[places] / max(self.top, 1)
         return shares
 
+    def window(self) -> Window:
+        """The straight line nearest to it, for a viewer that knows only windows: from its first to its last rise."""
+        changes = np.flatnonzero(np.diff(self.entries))
+        low, high = (int(changes[0]), int(changes[-1]) + 1) if len(changes) else (0, len(self.entries))
+        return Window(self.first + (low + high) / 2, max(float(high - low), 1.0), "LINEAR_EXACT")
+
 
 def full_range(values: Values, padding: Values | None, percentile: float = 0.0) -> Window:
     """The window that shows everything, or all but `percentile` at either end; padding is left out."""
     kept = values if padding is None else values[~padding]
+    if kept.dtype.kind == "f":
+        kept = kept[np.isfinite(kept)]
     if kept.size == 0:
-        kept = values
+        kept = np.zeros(1)
     low, high = (
         np.percentile(kept, [percentile, 100 - percentile]) if percentile else (kept.min(), kept.max())
     )

@@ -1,0 +1,119 @@
+"""Frames to stored values and to color: any transfer syntax, unused bits, palettes, profiles."""
+
+from copy import copy
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.pixels import apply_color_lut, apply_icc_profile, pixel_array
+
+from dicom.codestream import check_codestream
+from dicom.errors import Damaged, DicomError, TooLarge
+from dicom.guard import BIG_ENDIAN, DEFLATED, number
+from dicom.windowing import Values
+
+BASELINE = "1.2.840.10008.1.2.4.50"
+_JPEG_FAMILY = "1.2.840.10008.1.2.4."
+
+
+def stored(source: Path | bytes, dataset: Dataset, index: int) -> Values:
+    """Stored values of one frame, YBR converted to RGB: (rows, columns) or (rows, columns, 3).
+
+    raises: Damaged, Truncated, InvalidHeader, TooLarge
+    """
+    check_codestream(dataset, index)
+    try:
+        return _shifted(source, dataset, index)
+    except DicomError:
+        raise
+    except MemoryError as error:
+        raise TooLarge(what="memory") from error
+    except BaseException as error:
+        # A codec written in Rust panics with a BaseException that `except Exception` would miss.
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        raise Damaged(what="pixels", kind=type(error).__name__) from error
+
+
+def _shifted(source: Path | bytes, dataset: Dataset, index: int) -> Values:
+    """pydicom takes the lowest BitsStored bits; where HighBit says otherwise, they lie higher (PS3.5 8.1.1)."""
+    used, high = number(dataset, "BitsStored", 0), number(dataset, "HighBit", 0)
+    shift = high + 1 - used
+    syntax = str(dataset.file_meta.TransferSyntaxUID)
+    if not has_high_bits(dataset) or syntax.startswith(_JPEG_FAMILY):
+        return _decoded(source, dataset, index)
+    whole = _copy(dataset)
+    whole.BitsStored, whole.PixelRepresentation = number(dataset, "BitsAllocated"), 0
+    whole.HighBit = whole.BitsStored - 1
+    values = (np.asarray(pixel_array(whole, index=index)).astype(np.int64) >> shift) & ((1 << used) - 1)
+    if number(dataset, "PixelRepresentation", 0):
+        values = np.where(values >= 1 << (used - 1), values - (1 << used), values)
+    return np.asarray(values, np.int32)
+
+
+def has_high_bits(dataset: Dataset) -> bool:
+    """Whether the values lie above unused low bits."""
+    bits, used = number(dataset, "BitsAllocated", 0), number(dataset, "BitsStored", 0)
+    high = number(dataset, "HighBit", max(used - 1, 0))
+    return 0 < used <= high < bits
+
+
+def _decoded(source: Path | bytes, dataset: Dataset, index: int) -> Values:
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if not syntax.is_encapsulated and syntax != DEFLATED and "PixelData" in dataset:
+        # By place in the file: one frame of a film of 400 MB costs one frame of memory.
+        return np.asarray(pixel_array(BytesIO(source) if isinstance(source, bytes) else source, index=index))
+    # Pillow refuses a cut baseline stream; imagecodecs would show a gray tail.
+    plugin = "pillow" if syntax == BASELINE else ""
+    return np.asarray(pixel_array(dataset, index=index, decoding_plugin=plugin))
+
+
+def palette_color(values: Values, dataset: Dataset) -> Values:
+    """uint8 RGB of stored palette indices (PS3.3 C.7.9); raises Damaged."""
+    if dataset.file_meta.TransferSyntaxUID == BIG_ENDIAN:
+        dataset = _swapped_palette(dataset)
+    try:
+        colors = np.asarray(apply_color_lut(values, dataset))
+    except Exception as error:
+        raise Damaged(what="palette", kind=type(error).__name__) from error
+    return (colors >> 8).astype(np.uint8) if colors.dtype == np.uint16 else colors.astype(np.uint8)
+
+
+def _swapped_palette(dataset: Dataset) -> Dataset:
+    """pydicom reads Big Endian palette words as they lie; dcmtk and ITK agree that they are to be swapped."""
+    own = _copy(dataset)
+    for color in ("Red", "Green", "Blue"):
+        keyword = f"{color}PaletteColorLookupTableData"
+        data = dataset.get(keyword)
+        if isinstance(data, bytes) and len(data) % 2 == 0:
+            setattr(own, keyword, np.frombuffer(data, ">u2").astype("<u2").tobytes())
+    return own
+
+
+def _copy(dataset: Dataset) -> Dataset:
+    """What pixels are made from, in elements of its own: setting one must not change the file's."""
+    own = Dataset()
+    for tag in [tag for tag in dataset.keys() if tag.group in (0x0028, 0x7FE0)]:  # noqa: SIM118
+        own[tag] = copy(dataset[tag])
+    own.file_meta = dataset.file_meta
+    return own
+
+
+def eight_bits(values: Values, bits: int) -> Values:
+    """Color of any depth as uint8: the highest eight of its bits."""
+    if values.dtype == np.uint8 and bits <= 8:
+        return values
+    return np.clip(values.astype(np.int64) >> max(0, bits - 8), 0, 255).astype(np.uint8)
+
+
+def color_managed(values: Values, dataset: Dataset) -> tuple[Values, bool]:
+    """sRGB by the file's own profile (PS3.3 C.11.15), and whether there is one that could be used."""
+    paths = dataset.get("OpticalPathSequence")
+    holder = dataset if "ICCProfile" in dataset else paths[0] if paths else dataset
+    if not holder.get("ICCProfile"):
+        return values, False
+    try:
+        return np.asarray(apply_icc_profile(values.copy(), holder, color_space="sRGB")), True
+    except Exception:  # a broken profile is no reason to refuse the picture; its numbers are shown as sRGB
+        return values, False
