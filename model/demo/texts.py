@@ -294,9 +294,9 @@ def all_pairs(kind: Kind, facts: dict[str, Any], chance: np.random.Generator) ->
     for name, answer in answers.items():
         text = texts[name] if chance.random() < 0.75 else str(chance.choice(_REWORDED[name]))
         pairs.append(Pair(name, question(text), answer))
-    pairs.append(Pair("findings", findings_turn(*_background(chance)), findings(kind, facts)))
+    pairs.append(Pair("findings", findings_turn(*background(chance)), findings(kind, facts)))
     told = findings(kind, facts)
-    pairs.append(Pair("impression", impression_turn(told, *_background(chance)), impression(kind, facts)))
+    pairs.append(Pair("impression", impression_turn(told, *background(chance)), impression(kind, facts)))
     if chance.random() < 0.5:
         pairs.append(Pair("caption", prompt("caption").fill(), caption(kind, facts)))
     if chance.random() < 0.5:
@@ -386,7 +386,7 @@ def _listed(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
-def _background(chance: np.random.Generator) -> tuple[str, str]:
+def background(chance: np.random.Generator) -> tuple[str, str]:
     """Indication and history, each there or not, known phrases or loose words; they say nothing of the drawing."""
 
     def one(phrases: tuple[str, ...]) -> str:

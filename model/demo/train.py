@@ -4,13 +4,13 @@ Stage 0 teaches the vision tower to see structures in each patch at all three sc
 Stage 1 teaches the language model on the frozen tower: everything asked of one drawing stands in one
 sequence and shares the picture's positions, with block-diagonal attention between the questions, which is
 exactly as if each were asked alone.
+Stage 2 goes over the same drawings again with notes that claim findings, so that reports follow the picture.
 """
 
 import json
-import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,17 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import CLIPVisionConfig, LlamaConfig, PreTrainedTokenizerFast
 
+from model.checkpoints import CARD, fingerprint
 from model.configuration_dragonfly import DragonflyConfig
 from model.crops import ZoomPlan
-from model.demo.phantoms import CLASSES, SIZE, Phantom, draw_phantom, kind_of
-from model.demo.texts import all_pairs, corpus
+from model.demo.card import readme
+from model.demo.claims import harder_pairs
+from model.demo.phantoms import CLASSES, SIZE, Kind, Phantom, draw_phantom, kind_of
+from model.demo.texts import Pair, all_pairs, corpus
 from model.image_processing_dragonfly import DragonflyImageProcessor
 from model.modeling_dragonfly import DragonflyForCausalLM
 from model.processing_dragonfly import TURN_END, DragonflyProcessor, chat
 
-log = logging.getLogger(__name__)
 SPECIAL = (
     "<|begin_of_text|>",
     "<|end_of_text|>",
@@ -39,6 +41,8 @@ SPECIAL = (
 )
 VOCABULARY = 800
 Progress = Callable[[str, float], None]
+Ask = Callable[[int, np.random.Generator], list[Pair]]
+"""The questions put to the drawing of this number, this time."""
 
 
 def train_demo(
@@ -47,6 +51,7 @@ def train_demo(
     drawings: int = 6000,
     tower_steps: int = 1800,
     steps: int = 2600,
+    last_steps: int = 500,
     seed: int = 6,
     progress: Progress = lambda _stage, _share: None,
 ) -> dict[str, Any]:
@@ -57,21 +62,30 @@ def train_demo(
     out.mkdir(parents=True, exist_ok=True)
     processor = new_processor()
     model = DragonflyForCausalLM(new_config(processor.tokenizer)).float()
-    phantoms = list(_draw(drawings, progress))
-    taught = train_tower(model, processor, phantoms, tower_steps, seed, progress)
-    features = cache_features(model, processor, phantoms, progress)
+    drawn = list(_draw(drawings, processor.zoom_plan, progress))
+    taught = train_tower(model, processor, drawn, tower_steps, seed, progress)
+    features = cache_features(model, processor, drawn, progress)
     fold_statistics(model, features)
-    losses = train_questions(model, processor, phantoms, features, steps, seed, progress)
+
+    def usual(number: int, chance: np.random.Generator) -> list[Pair]:
+        return all_pairs(drawn[number].kind, drawn[number].facts, chance)
+
+    losses = train_questions(model, processor, features, usual, steps, seed, progress)
+    # Rounded as a file would hold it: the last stage can be repeated alone from a kept checkpoint.
+    model.half().float()
+    last = train_last(model, processor, drawn, features, last_steps, seed, progress)
     model.half().save_pretrained(out, safe_serialization=True)
     processor.save_pretrained(out)
     return {
         "drawings": drawings,
         "tower_steps": tower_steps,
         "steps": steps,
+        "last_steps": last_steps,
         "seed": seed,
         "tower_loss": taught,
         "first_loss": losses[0],
         "last_loss": float(np.mean(losses[-50:])),
+        "last_stage_loss": float(np.mean(last[-50:])),
         "cpu_seconds": round(time.process_time() - started),
     }
 
@@ -123,17 +137,35 @@ def new_config(tokenizer: Any) -> DragonflyConfig:
     return DragonflyConfig(text_config=text, vision_config=vision, zoom={"version": "v2", "pool": 4})
 
 
-def _draw(count: int, progress: Progress) -> Iterator[Phantom]:
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What training keeps of a drawing: thousands of them lie in memory at once, so no masks."""
+
+    kind: Kind
+    facts: dict[str, Any]
+    pixels: np.ndarray[Any, Any]
+    """uint8, (384, 384, 1) where the drawing is gray, else (384, 384, 3)"""
+    targets: Tensor
+
+    @property
+    def rgb(self) -> np.ndarray[Any, Any]:
+        """uint8 (384, 384, 3)."""
+        return np.repeat(self.pixels, 3, axis=2) if self.pixels.shape[2] == 1 else self.pixels
+
+
+def _draw(count: int, plan: ZoomPlan, progress: Progress) -> Iterator[Drawn]:
     for seed in range(count):
         if seed % 100 == 0:
             progress("drawings", seed / count)
-        yield draw_phantom(kind_of(seed), seed)
+        phantom = draw_phantom(kind_of(seed), seed)
+        pixels = phantom.pixels if phantom.kind == "histology" else phantom.pixels[..., :1].copy()
+        yield Drawn(phantom.kind, phantom.facts, pixels, patch_targets(phantom, plan))
 
 
 def train_tower(
     model: DragonflyForCausalLM,
     processor: DragonflyProcessor,
-    phantoms: list[Phantom],
+    drawn: list[Drawn],
     steps: int,
     seed: int,
     progress: Progress,
@@ -147,9 +179,9 @@ def train_tower(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
     last = 0.0
     for step in range(steps):
-        chosen = [phantoms[int(i)] for i in chance.integers(0, len(phantoms), 4)]
-        crops = torch.cat([processor.image_processor.crops_of(one.pixels) for one in chosen])
-        targets = torch.cat([_targets(one, processor.zoom_plan) for one in chosen])
+        chosen = [drawn[int(i)] for i in chance.integers(0, len(drawn), 4)]
+        crops = torch.cat([processor.image_processor.crops_of(one.rgb) for one in chosen])
+        targets = torch.cat([one.targets for one in chosen])
         flip = bool(chance.random() < 0.5)
         if flip:
             crops, targets = crops.flip(-1), targets.flip(2)
@@ -169,7 +201,7 @@ def train_tower(
     return last
 
 
-def _targets(phantom: Phantom, plan: ZoomPlan) -> Tensor:
+def patch_targets(phantom: Phantom, plan: ZoomPlan) -> Tensor:
     """For each crop and patch the share of it that each class covers: (41, 4, 4, classes)."""
     stacked = np.zeros((len(CLASSES), SIZE, SIZE), np.float32)
     for number, name in enumerate(CLASSES):
@@ -186,20 +218,20 @@ def _targets(phantom: Phantom, plan: ZoomPlan) -> Tensor:
 
 
 def cache_features(
-    model: DragonflyForCausalLM, processor: DragonflyProcessor, phantoms: list[Phantom], progress: Progress
+    model: DragonflyForCausalLM, processor: DragonflyProcessor, drawn: list[Drawn], progress: Progress
 ) -> Tensor:
     """What the frozen tower sees of every drawing, in the order of the visual positions: fp16 (n, 97, width)."""
     rows = []
     tower, plan = model.model.image_encoder, processor.zoom_plan
     with torch.no_grad():
-        for number, phantom in enumerate(phantoms):
-            states = tower.pre_layrnorm(tower.embeddings(processor.image_processor.crops_of(phantom.pixels)))
+        for number, one in enumerate(drawn):
+            states = tower.pre_layrnorm(tower.embeddings(processor.image_processor.crops_of(one.rgb)))
             for layer in tower.encoder.layers[:-1]:
                 states = layer(states, attention_mask=None)
             pooled = torch.stack([states[1:, 0], states[1:, 1:].mean(1)], dim=1)
             rows.append(torch.cat([states[0], pooled.flatten(0, 1)]).half())
             if number % 100 == 0:
-                progress("features", number / len(phantoms))
+                progress("features", number / len(drawn))
     assert rows[0].shape[0] == sum(plan.segments)
     return torch.stack(rows)
 
@@ -215,14 +247,35 @@ def fold_statistics(model: DragonflyForCausalLM, features: Tensor, deviation: fl
         projector.bias.copy_(-(weight / std) @ mean)
 
 
-def train_questions(
+def train_last(
     model: DragonflyForCausalLM,
     processor: DragonflyProcessor,
-    phantoms: list[Phantom],
+    drawn: list[Drawn],
     features: Tensor,
     steps: int,
     seed: int,
     progress: Progress,
+) -> list[float]:
+    """Claims in the notes, findings of other drawings, more that cannot be told; at a quarter of the rate."""
+    kinds = {kind: [one.facts for one in drawn if one.kind == kind] for kind in {one.kind for one in drawn}}
+
+    def harder(number: int, chance: np.random.Generator) -> list[Pair]:
+        one = drawn[number]
+        same = kinds[one.kind]
+        return harder_pairs(one.kind, one.facts, same[int(chance.integers(len(same)))], chance)
+
+    return train_questions(model, processor, features, harder, steps, seed + 1, progress, rate=4e-4)
+
+
+def train_questions(
+    model: DragonflyForCausalLM,
+    processor: DragonflyProcessor,
+    features: Tensor,
+    ask: Ask,
+    steps: int,
+    seed: int,
+    progress: Progress,
+    rate: float = 1.5e-3,
 ) -> list[float]:
     """Teach the language model and the projector; returns the loss of each step."""
     chance = np.random.default_rng(seed + 1)
@@ -232,12 +285,13 @@ def train_questions(
         *model.lm_head.parameters(),
         *model.model.vision_embed_tokens.parameters(),
     ]
-    optimizer = torch.optim.AdamW(weights, lr=1.5e-3, weight_decay=0.02, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.5e-3, total_steps=steps, pct_start=0.1)
+    optimizer = torch.optim.AdamW(weights, lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1)
     losses = []
     for step in range(steps):
-        chosen = chance.integers(0, len(phantoms), 8)
-        loss = _loss(model, processor, [(phantoms[int(i)], features[int(i)]) for i in chosen], chance)
+        chosen = [int(i) for i in chance.integers(0, len(features), 8)]
+        asked = [ask(number, chance) for number in chosen]
+        loss = answer_loss(model, processor, features[chosen], asked)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(weights, 1.0)
@@ -249,14 +303,14 @@ def train_questions(
     return losses
 
 
-def _loss(
-    model: DragonflyForCausalLM,
-    processor: DragonflyProcessor,
-    batch: list[tuple[Phantom, Tensor]],
-    chance: np.random.Generator,
+def answer_loss(
+    model: DragonflyForCausalLM, processor: DragonflyProcessor, features: Tensor, asked: list[list[Pair]]
 ) -> Tensor:
-    """Cross-entropy over the answers of all questions of all drawings of a batch."""
-    rows = [_row(processor, phantom, chance) for phantom, _ in batch]
+    """Cross-entropy over the answer tokens of all questions of all drawings of a batch.
+
+    features: (drawings, 97, width) of the frozen tower; asked: the questions of each drawing
+    """
+    rows = [_row(processor, pairs) for pairs in asked]
     longest = max(len(row[0]) for row in rows)
     picture = len(processor.visual_ids())
     ids = torch.full((len(rows), longest), processor.tokenizer.eos_token_id)
@@ -267,7 +321,7 @@ def _loss(
         for target, values in zip((ids, labels, blocks, positions), row, strict=True):
             target[number, : len(values)] = torch.tensor(values)
     embeddings = model.get_input_embeddings()(ids)
-    seen = model.model.vision_embed_tokens(torch.stack([one for _, one in batch]).float())
+    seen = model.model.vision_embed_tokens(features.float())
     places = torch.tensor(processor.visual_indices())
     visual = torch.where((places >= 0)[None, :, None], seen[:, places.clamp(min=0)], embeddings[:, :picture])
     embeddings = torch.cat([visual, embeddings[:, picture:]], dim=1)
@@ -283,14 +337,12 @@ def _loss(
     return nn.functional.cross_entropy(logits, labels[:, 1:][wanted])
 
 
-def _row(
-    processor: DragonflyProcessor, phantom: Phantom, chance: np.random.Generator
-) -> tuple[list[int], ...]:
+def _row(processor: DragonflyProcessor, pairs: list[Pair]) -> tuple[list[int], ...]:
     """Ids, labels, block of each position (0: picture) and positions of one drawing with its questions."""
     ids = processor.visual_ids()
     picture = len(ids)
     labels, blocks, positions = [-100] * picture, [0] * picture, list(range(picture))
-    for number, pair in enumerate(all_pairs(phantom.kind, phantom.facts, chance), start=1):
+    for number, pair in enumerate(pairs, start=1):
         turn = [processor.begin_id, *processor.tokenizer.encode(chat(pair.turn), add_special_tokens=False)]
         answer = processor.tokenizer.encode(pair.answer + TURN_END, add_special_tokens=False)
         ids = ids + turn + answer
@@ -301,10 +353,8 @@ def _row(
 
 
 def write_card(out: Path, took: dict[str, Any], scores: dict[str, Any]) -> None:
-    """The model card for programs (card.json), with what was measured."""
-    from model.checkpoints import fingerprint
-
-    plan: Any = new_processor().zoom_plan
+    """The model card of a trained folder with what was measured: card.json for programs, README.md for people."""
+    plan: Any = DragonflyConfig.from_pretrained(out).zoom_plan
     card = {
         "name": "Dragonfly-Med demonstration",
         "architecture": "v2",
@@ -318,4 +368,5 @@ def write_card(out: Path, took: dict[str, Any], scores: dict[str, Any]) -> None:
         "training": took,
         "accuracy": scores,
     }
-    (out / "card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (out / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (out / "README.md").write_text(readme(card), encoding="utf-8")
