@@ -158,7 +158,7 @@ class _Sender:
                 "frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"
             ),
             "x-content-type-options": "nosniff",
-            "referrer-policy": "no-referrer",
+            "referrer-policy": "same-origin",
             "cross-origin-opener-policy": "same-origin",
             "cross-origin-resource-policy": "same-origin",
             "permissions-policy": "camera=(), microphone=(), geolocation=()",
