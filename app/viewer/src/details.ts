@@ -77,7 +77,7 @@ export function askDetails(
       const details: Details = { kind: String(new FormData(form).get("kind")) };
       for (const field of FIELDS) {
         const value = (inputs.get(field.name) as HTMLInputElement | HTMLSelectElement).value.trim();
-        details[field.name] = field.type === "number" ? (value ? Number(value) : null) : value || null;
+        details[field.name] = field.type === "number" ? (value ? Number(value) : null) : value;
       }
       resolve(details);
     });

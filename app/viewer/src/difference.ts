@@ -8,44 +8,28 @@ import { SECTIONS, type SectionName } from "./types";
 
 type Op = "same" | "removed" | "added";
 
-interface VersionLine {
-  version: number;
-  saved_at: string;
-  saved_by: string | null;
-}
 interface Difference {
-  sections: Partial<Record<SectionName | "indication" | "history", { op: Op; text: string }[]>>;
+  sections: Partial<Record<SectionName, { op: Op; text: string }[]>>;
 }
 
 export class DifferenceView {
   readonly element = h("div", { class: "document difference", hidden: true });
 
-  constructor(
-    private readonly reportId: string,
-    private readonly current: () => number,
-  ) {}
+  constructor(private readonly reportId: string) {}
 
-  /** The current version against another one, at first the first. */
-  async load(from?: number): Promise<void> {
+  /** The text as it stands against what the model wrote for it. */
+  async load(): Promise<void> {
     try {
-      const { versions } = await get<{ versions: VersionLine[] }>(`/api/reports/${this.reportId}/versions`);
-      const earlier = versions.map((one) => one.version).filter((version) => version < this.current()).sort((a, b) => a - b);
-      const base = from ?? earlier[0];
-      if (base === undefined) {
-        fill(this.element, h("p", { class: "muted" }, t("ui.difference.none")));
-        return;
-      }
-      const found = await get<Difference>(`/api/reports/${this.reportId}/difference?from=${base}&to=${this.current()}`);
-      const choose = h("select", { class: "input", "aria-label": t("ui.difference.from") }, ...earlier.map((version) => h("option", { value: version, selected: version === base }, t("ui.difference.version", { version }))));
-      choose.addEventListener("change", () => void this.load(Number(choose.value)));
-      fill(this.element, h("label", { class: "difference-from" }, h("span", { class: "muted" }, t("ui.difference.from")), choose), ...["indication", "history", ...SECTIONS].map((name) => this.section(name, found)));
+      const found = await get<Difference>(`/api/reports/${this.reportId}/difference`);
+      const parts = SECTIONS.map((name) => this.section(name, found)).filter((part) => part !== null);
+      fill(this.element, h("p", { class: "muted" }, t(parts.length > 0 ? "ui.difference.model" : "ui.difference.none")), ...parts);
     } catch (error) {
       complain(error);
     }
   }
 
-  private section(name: string, found: Difference): HTMLElement | null {
-    const parts = found.sections[name as SectionName];
+  private section(name: SectionName, found: Difference): HTMLElement | null {
+    const parts = found.sections[name];
     if (!parts || parts.length === 0) return null;
     return h("section", { class: "document-section" }, h("h3", {}, t(`ui.section.${name}`)), h("p", { class: "document-text" }, ...parts.map((part) => marked(part.op, part.text))));
   }

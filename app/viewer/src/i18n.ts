@@ -20,8 +20,6 @@ export function t(key: string, facts: Record<string, string | number> = {}): str
   return sentence.replace(/\{(\w+)\}/g, (place, name: string) => String(facts[name] ?? place));
 }
 
-export const has = (key: string): boolean => key in words;
-
 const two = (n: number) => String(n).padStart(2, "0");
 
 /** 2026-11-22, in both languages: the order is the same on screen, on paper and in exports. */

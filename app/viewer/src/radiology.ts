@@ -6,7 +6,7 @@
 
 import { Enums, init as initCore, RenderingEngine, utilities, type Types } from "@cornerstonejs/core";
 import {
-  addTool, Enums as ToolEnums, init as initTools, LengthTool, PanTool, RectangleROITool, StackScrollTool, ToolGroupManager, WindowLevelTool, ZoomTool,
+  addTool, annotation, Enums as ToolEnums, init as initTools, LengthTool, PanTool, RectangleROITool, StackScrollTool, ToolGroupManager, WindowLevelTool, ZoomTool,
 } from "@cornerstonejs/tools";
 import { h } from "./dom";
 import { t } from "./i18n";
@@ -30,6 +30,14 @@ const TOOLS: Record<ToolName, string> = {
 };
 const TOOL_KEYS: Record<string, ToolName> = { w: "window", p: "pan", z: "zoom", s: "slices", l: "length", b: "box" };
 const ZOOM_STEP = 1.2;
+const MARK = "rgb(126, 240, 232)";
+const MARK_STYLE = {
+  global: {
+    color: MARK, colorHighlighted: "rgb(255, 255, 255)", colorSelected: "rgb(255, 255, 255)", lineWidth: "1.75", lineDash: "", shadow: true,
+    textBoxVisibility: true, textBoxFontFamily: "inherit", textBoxFontSize: "13px", textBoxColor: MARK, textBoxColorHighlighted: "rgb(255, 255, 255)",
+    textBoxColorSelected: "rgb(255, 255, 255)", textBoxLinkLineWidth: "1", textBoxLinkLineDash: "2,3", textBoxShadow: true,
+  },
+};
 
 let engine: RenderingEngine | null = null;
 
@@ -38,9 +46,16 @@ function theEngine(): RenderingEngine {
   initCore({ rendering: { webGlContextCount: 1 } } as never);
   initTools();
   registerLoader();
+  forgetBrowserNotes();
+  annotation.config.style.setDefaultToolStyles(MARK_STYLE);
   for (const tool of [WindowLevelTool, PanTool, ZoomTool, StackScrollTool, LengthTool, RectangleROITool]) addTool(tool);
   engine = new RenderingEngine("dfm");
   return engine;
+}
+
+/** Two libraries note the graphics card and a log level in the browser; nothing of ours stays there. */
+function forgetBrowserNotes(): void {
+  for (const key of Object.keys(localStorage)) if (/^(cornerstone3D|loglevel)/.test(key)) localStorage.removeItem(key);
 }
 
 export interface ViewerEvents {
@@ -63,6 +78,7 @@ export class Viewer {
   private series = "";
   private manifest: Manifest | null = null;
   private regions: Region[] = [];
+  private regionsOn = "";
   private tool: ToolName = "window";
   private inverted = false;
   private windowed = false;
@@ -127,6 +143,7 @@ export class Viewer {
     this.toolbar.fit(manifest);
     this.setTool(manifest.samples === 3 ? "pan" : "window");
     this.onFrame();
+    forgetBrowserNotes();
     await this.marks.load(this.ids);
     this.element.setAttribute("data-ready", "");
   }
@@ -184,10 +201,10 @@ export class Viewer {
   }
 
   /** Go to where a frame of this series lies; false when it is in another series. */
-  gotoFrame(instanceId: string, frame: number): boolean {
+  async gotoFrame(instanceId: string, frame: number): Promise<boolean> {
     const at = this.manifest?.frames.findIndex((line) => line.instance_id === instanceId && line.frame === frame) ?? -1;
     if (at < 0) return false;
-    this.goto(at);
+    if (at !== this.index()) await this.viewport().setImageIdIndex(at);
     return true;
   }
 
@@ -200,13 +217,19 @@ export class Viewer {
   /** Boxes of the model over the picture; they belong to one frame and stay hidden on the others. */
   showRegions(regions: Region[]): void {
     this.regions = regions;
+    this.regionsOn = this.imageId();
     this.toolbar.setRegions(this.overlayOn, regions.length > 0);
-    this.overlay.draw(this.overlayOn ? this.regions : []);
+    this.drawRegions();
   }
 
   toggleRegions(on = !this.overlayOn): void {
     this.overlayOn = on;
-    this.showRegions(this.regions);
+    this.toolbar.setRegions(on, this.regions.length > 0);
+    this.drawRegions();
+  }
+
+  private drawRegions(): void {
+    this.overlay.draw(this.overlayOn && this.imageId() === this.regionsOn ? this.regions : []);
   }
 
   focus = (): void => this.stage.focus({ preventScroll: true });
@@ -293,7 +316,7 @@ export class Viewer {
     this.readout.textContent = lines.join("   ");
     this.corner.textContent = [this.manifest.modality, this.manifest.spacing_mm ? "" : t("ui.viewer.no_scale")].filter(Boolean).join("   ");
     this.toolbar.setWindow(shown);
-    this.overlay.draw(this.overlayOn ? this.regions : []);
+    this.drawRegions();
   }
 
   private toCanvas(x: number, y: number): [number, number] {

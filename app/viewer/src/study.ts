@@ -13,7 +13,7 @@ import { shell } from "./shell";
 import { complain } from "./toast";
 import { dropTarget, Uploads } from "./upload";
 import type { Viewer } from "./radiology";
-import type { Answer, Manifest, SeriesLine, StudyPage, ZoomBox } from "./types";
+import type { Answer, Manifest, SeriesLine, StudyPage, ViewSeen, ZoomBox } from "./types";
 
 type TabName = "ask" | "report" | "evidence";
 
@@ -99,11 +99,19 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage)
     const view = answer.view;
     const shown = await viewerReady;
     if (!view) return;
-    const here = shown.gotoFrame(view.instance_id, view.frame);
-    if (!here && view.series_id) await openSeries(view.series_id, view);
+    const here = await shown.gotoFrame(view.instance_id, view.frame);
+    if (!here) await openSeriesOf(view);
     if (view.center !== null && view.width !== null && view.center !== undefined) shown.setWindow(view.center, view.width as number);
     shown.showRegions(evidence.regions(answer, chosen));
     shown.toggleRegions(true);
+  }
+
+  /** An answer knows its picture, not the series: look through the others. */
+  async function openSeriesOf(view: ViewSeen): Promise<void> {
+    for (const { series_id } of page.series) {
+      const manifest = await get<Manifest>(`/api/series/${series_id}/manifest`);
+      if (manifest.frames.some((line) => line.instance_id === view.instance_id)) return openSeries(series_id, view);
+    }
   }
 
   async function refreshSeries(): Promise<void> {

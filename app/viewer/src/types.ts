@@ -80,7 +80,7 @@ export interface Manifest {
   invert: boolean;
   unit: string;
   windows: WindowValue[];
-  presets: { id: string; center: number; width: number }[];
+  presets: { id: string; center: number; width: number; label: string }[];
   spacing_mm: [number, number] | null;
   pixel_aspect: number | [number, number] | null;
   frames: FrameLine[];

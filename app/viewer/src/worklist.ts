@@ -24,10 +24,10 @@ const COLUMNS: [key: string, sort: string | null][] = [
   ["age", null],
   ["modality", "modality"],
   ["study", null],
-  ["date", "study_date"],
+  ["date", "date"],
   ["images", null],
   ["state", "state"],
-  ["received", "created_at"],
+  ["received", "newest"],
 ];
 
 interface Asked {
@@ -39,7 +39,7 @@ interface Asked {
 
 export function mount(host: HTMLElement): () => void {
   const page = shell(host, { title: t("ui.nav.worklist") });
-  const asked: Asked = { search: "", modality: "", state: "", sort: "-created_at" };
+  const asked: Asked = { search: "", modality: "", state: "", sort: "newest" };
   const body = h("tbody");
   const count = h("p", { class: "muted num", "aria-live": "polite" });
   const more = h("div", { class: "more", "aria-hidden": "true" });
@@ -114,7 +114,8 @@ export function mount(host: HTMLElement): () => void {
         cell.setAttribute("aria-sort", sortOf(asked.sort, sort));
         const button = h("button", { class: "sort", type: "button" }, words, icon("down", 12));
         button.addEventListener("click", () => {
-          asked.sort = asked.sort === `-${sort}` ? sort : asked.sort === sort ? `-${sort}` : sort === "patient" ? sort : `-${sort}`;
+          // Only the time of arrival is worth turning round; the rest has one sensible order.
+          asked.sort = sort === "newest" && asked.sort === "newest" ? "oldest" : sort;
           for (const other of line.querySelectorAll("th[aria-sort]")) other.setAttribute("aria-sort", "none");
           cell.setAttribute("aria-sort", sortOf(asked.sort, sort));
           void load();
@@ -153,7 +154,13 @@ export function mount(host: HTMLElement): () => void {
   };
 }
 
-const sortOf = (now: string, column: string) => (now === column ? "ascending" : now === `-${column}` ? "descending" : "none");
+const DESCENDING = ["newest", "date"];
+
+function sortOf(now: string, column: string): string {
+  if (column === "newest" && now === "oldest") return "ascending";
+  if (now !== column) return "none";
+  return DESCENDING.includes(column) ? "descending" : "ascending";
+}
 
 function row(study: StudyLine): HTMLElement {
   const address = `/app/study?id=${encodeURIComponent(study.study_id)}`;

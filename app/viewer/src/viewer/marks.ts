@@ -40,7 +40,8 @@ export function lengthWords(data: Drawn["data"], targetId: string): string[] {
 }
 
 /** The words beside a box: sides, then mean and spread of the values inside. */
-export function boxWords(data: Drawn["data"], targetId: string): string[] {
+export function boxWords(data: Drawn["data"], targetIds: readonly string[]): string[] {
+  const targetId = targetIds[0] ?? "";
   const points = data.handles.points;
   const xs = points.map((point) => point[0]);
   const ys = points.map((point) => point[1]);
@@ -82,7 +83,7 @@ export class Marks {
 
   /** Put the kept marks of these frames on the screen. */
   async load(ids: readonly string[]): Promise<void> {
-    const { marks } = await get<{ marks: Mark[] }>(`/api/studies/${this.studyId}/marks`);
+    const marks = await get<Mark[]>(`/api/studies/${this.studyId}/marks`);
     for (const mark of marks) {
       const imageId = ids.find((id) => {
         const line = frameOf(id)?.line;

@@ -1,7 +1,7 @@
 /** The row below the picture: tools as icons with names and keys, in groups; and the list of all keys. */
 
 import { fill, h } from "../dom";
-import { has, t } from "../i18n";
+import { t } from "../i18n";
 import { icon, type IconName } from "../icons";
 import type { Manifest } from "../types";
 
@@ -88,7 +88,7 @@ export class Toolbar {
     this.setRegions(false, false);
     this.presets = [
       ...manifest.windows.map((one, n) => ({ words: one.explanation || t("ui.viewer.own_window", { n: n + 1 }), center: one.center, width: one.width })),
-      ...manifest.presets.map((one) => ({ words: has(`ui.window.${one.id}`) ? t(`ui.window.${one.id}`) : one.id, center: one.center, width: one.width })),
+      ...manifest.presets.map((one) => ({ words: one.label, center: one.center, width: one.width })),
     ];
     fill(this.select, this.now, ...this.presets.map((one, n) => h("option", { value: n }, `${n + 1}  ${one.words}  ${one.center} / ${one.width}`)));
     this.select.value = "";
