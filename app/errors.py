@@ -21,6 +21,12 @@ log = structlog.get_logger()
 STATUS = {
     "storage.not_found": 404,
     "storage.conflict": 409,
+    "storage.already_signed": 409,
+    "storage.not_signed": 409,
+    "storage.reviewed_before": 409,
+    "storage.name_taken": 409,
+    "storage.last_admin": 409,
+    "storage.password_too_short": 422,
     "storage.wrong_patient": 409,
     "storage.too_many_tries": 429,
     "storage.database_away": 503,

@@ -2,7 +2,12 @@
 
 StorageError
 ├── NotFound            no such thing for this person
-├── Conflict            somebody else changed it first, or its state forbids it
+├── Conflict            somebody else changed it first
+│   ├── AlreadySigned   the text of a signed report never changes
+│   ├── NotSigned       only a signed report can be reviewed or added to
+│   ├── ReviewedBefore  one person reviews one report once
+│   ├── NameTaken       another user has this name
+│   └── LastAdmin       nobody would be left to manage users
 ├── WrongPatient        a picture of another patient was offered to a study
 ├── UnrecordedChange    a change tried to commit without an audit entry
 ├── ChainBroken         the audit log does not continue from where it stands
@@ -10,6 +15,7 @@ StorageError
 ├── Unreadable          sealed data was altered, cut, or its key was destroyed
 ├── DatabaseAway        the database cannot be reached or is locked
 ├── DiskFull            no room; nothing was written
+├── PasswordTooShort    too short to protect anything
 └── TooManyTries        wrong passwords; wait before the next
 """
 
@@ -34,9 +40,39 @@ class NotFound(StorageError):
 
 
 class Conflict(StorageError):
-    """It was changed by somebody else meanwhile, or its state forbids this."""
+    """It was changed by somebody else meanwhile."""
 
     code = "storage.conflict"
+
+
+class AlreadySigned(Conflict):
+    """The report is signed; its text never changes."""
+
+    code = "storage.already_signed"
+
+
+class NotSigned(Conflict):
+    """The report is not signed yet."""
+
+    code = "storage.not_signed"
+
+
+class ReviewedBefore(Conflict):
+    """This person reviewed this report before."""
+
+    code = "storage.reviewed_before"
+
+
+class NameTaken(Conflict):
+    """Another user has this name."""
+
+    code = "storage.name_taken"
+
+
+class LastAdmin(Conflict):
+    """Nobody would be left to manage users."""
+
+    code = "storage.last_admin"
 
 
 class WrongPatient(StorageError):
@@ -85,3 +121,9 @@ class TooManyTries(StorageError):
     """Too many wrong passwords for this account from this place."""
 
     code = "storage.too_many_tries"
+
+
+class PasswordTooShort(StorageError, ValueError):
+    """The password is too short to protect anything."""
+
+    code = "storage.password_too_short"

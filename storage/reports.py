@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from storage.audit.canonical import canonical
 from storage.database import Tx, new_id, sha256_of
-from storage.errors import Conflict, NotFound
+from storage.errors import AlreadySigned, Conflict, NotFound, NotSigned
 from storage.rows import AddendumRow, ReportRow, ReportVersionRow
 from storage.studies import Study
 
@@ -92,7 +92,7 @@ def create(tx: Tx, study: Study, content: Mapping[str, Any]) -> Report:
 def save(tx: Tx, study: Study, report_id: str, expected_version: int, content: Mapping[str, Any]) -> Report:
     """The next version; the same content again is no new version.
 
-    raises: Conflict(version) when somebody saved meanwhile, or when it is signed
+    raises: Conflict(version) when somebody saved meanwhile, AlreadySigned
     """
     row = _row(tx, study, report_id)
     _unsigned(row)
@@ -129,7 +129,7 @@ def set_preliminary(tx: Tx, study: Study, report_id: str, expected_version: int)
 def sign(tx: Tx, study: Study, report_id: str, expected_version: int, acknowledged: list[str]) -> Report:
     """Sign this version as the person of this change; who checked the password is the caller.
 
-    raises: Conflict when another version is the latest, or when it is signed already
+    raises: Conflict(version) when another version is the latest, AlreadySigned
     """
     row = _row(tx, study, report_id)
     _unsigned(row)
@@ -149,10 +149,10 @@ def sign(tx: Tx, study: Study, report_id: str, expected_version: int, acknowledg
 
 
 def add_addendum(tx: Tx, study: Study, report_id: str, text: str) -> Report:
-    """Add to a signed report; the signed text stays. Raises Conflict when it is not signed."""
+    """Add to a signed report; the signed text stays. Raises NotSigned."""
     row = _row(tx, study, report_id)
     if row.state not in SIGNED:
-        raise Conflict(object="report", state=row.state)
+        raise NotSigned()
     number = len(_addendum_rows(tx, row.id)) + 1
     digest = sha256_of(text)
     tx.session.add(
@@ -246,7 +246,7 @@ def _keep_version(tx: Tx, study: Study, row: ReportRow, content: Mapping[str, An
 
 def _unsigned(row: ReportRow) -> None:
     if row.state in SIGNED:
-        raise Conflict(object="report", state=row.state)
+        raise AlreadySigned()
 
 
 def _row(tx: Tx, study: Study, report_id: str) -> ReportRow:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from storage import reports
 from storage.database import Tx, new_id
-from storage.errors import Conflict
+from storage.errors import NotSigned, ReviewedBefore
 from storage.rows import ReleaseRow, ReviewRow
 from storage.studies import Study
 
@@ -71,15 +71,15 @@ def add(
 ) -> Review:
     """Keep a review. rating: 1 to 5; seconds: reading time; edit_distance: characters from draft to signed text.
 
-    raises: Conflict when it is not signed or this person reviewed it before, NotFound when it is not this study's,
-    ValueError for a rating or mark outside the form
+    raises: NotSigned, ReviewedBefore, NotFound when it is not this study's, ValueError for a rating or mark
+    outside the form
     """
     report = reports.get(tx, study, report_id)
     if not report.is_signed:
-        raise Conflict(object="report", state=report.state)
+        raise NotSigned()
     mine = select(ReviewRow.id).where(ReviewRow.report_id == report_id, ReviewRow.reviewer_id == tx.actor.id)
     if tx.session.execute(mine).first():
-        raise Conflict(object="review", reason="reviewed_before")
+        raise ReviewedBefore()
     if not 1 <= rating <= 5:
         raise ValueError("A rating is a number from 1 to 5.")
     for mark in marks:

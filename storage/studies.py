@@ -150,7 +150,7 @@ def _put_series(tx: Tx, study: StudyRow, wanted: Sequence[NewSeries]) -> int:
     points at them stays right. The same file again, in this upload or an earlier one, is not added."""
     old_series = {row.key_digest: row for row in _series_rows(tx, study.id)}
     known = {(row.sop_digest, row.file_sha256): row for row in _instance_rows(tx, study.id)}
-    places: dict[str, list[InstanceRow]] = {}
+    places: dict[str, dict[str, InstanceRow]] = {}
     added = 0
     for new in wanted:
         row = _series_row(tx, study, new, old_series)
@@ -164,14 +164,14 @@ def _put_series(tx: Tx, study: StudyRow, wanted: Sequence[NewSeries]) -> int:
                     sop_digest=name[0],
                     file_sha256=name[1],
                     frames=file.frames,
+                    position=0,
                 )
                 instance.facts = _sealed(tx, study.patient_id, instance.id, file.facts)
-                tx.session.add(instance)
                 known[name] = instance
                 added += 1
             instance.series_id = row.id
-            if instance not in places.setdefault(row.id, []):
-                places[row.id].append(instance)
+            tx.session.add(instance)
+            places.setdefault(row.id, {})[instance.id] = instance
     _put_in_order(tx, list(old_series.values()), list(known.values()), places)
     study.pictures = sum(row.frames for row in known.values())
     return added
@@ -182,24 +182,23 @@ def _series_row(tx: Tx, study: StudyRow, new: NewSeries, old: dict[str, SeriesRo
     row = old.get(key)
     if row is None:
         row = old[key] = SeriesRow(id=new_id(), study_id=study.id, key_digest=key, position=len(old))
-        tx.session.add(row)
     row.modality, row.findings = new.modality, [dict(finding) for finding in new.findings]
     row.facts = _sealed(tx, study.patient_id, row.id, new.facts)
+    tx.session.add(row)
     tx.session.flush()
     return row
 
 
 def _put_in_order(
-    tx: Tx, series: list[SeriesRow], instances: list[InstanceRow], places: dict[str, list[InstanceRow]]
+    tx: Tx, series: list[SeriesRow], instances: list[InstanceRow], places: dict[str, dict[str, InstanceRow]]
 ) -> None:
     order = {series_id: place for place, series_id in enumerate(places, start=len(series))}
     series.sort(key=lambda row: order.get(row.id, row.position))
     for position, row in enumerate(series):
         row.position = position
-        ordered = places.get(row.id, [])
-        new = {instance.id for instance in ordered}
-        others = [one for one in instances if one.series_id == row.id and one.id not in new]
-        for place, instance in enumerate((*others, *ordered)):
+        ordered = places.get(row.id, {})
+        others = [one for one in instances if one.series_id == row.id and one.id not in ordered]
+        for place, instance in enumerate((*others, *ordered.values())):
             instance.position = place
     tx.session.flush()
     for row in series:

@@ -18,7 +18,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import func, select
 
 from storage.database import Actor, Database, Tx, new_id
-from storage.errors import Conflict, NotFound, TooManyTries
+from storage.errors import Conflict, LastAdmin, NameTaken, NotFound, PasswordTooShort, TooManyTries
 from storage.rows import SessionRow, SignInTryRow, UserRow
 
 Role = Literal["clinician", "researcher", "admin", "auditor"]
@@ -70,7 +70,7 @@ class Passwords:
 
 
 def add(tx: Tx, passwords: Passwords, *, username: str, display_name: str, role: Role, password: str) -> User:
-    """A new person; raises Conflict when the name is taken, ValueError for an unknown role or a short password."""
+    """A new person; raises NameTaken, PasswordTooShort, ValueError for an unknown role."""
     name = folded(username)
     if role not in ROLES:
         raise ValueError(f"{role} is no role; choose one of {', '.join(ROLES)}.")
@@ -78,7 +78,7 @@ def add(tx: Tx, passwords: Passwords, *, username: str, display_name: str, role:
     if not name:
         raise ValueError("A user needs a name.")
     if tx.session.execute(select(UserRow.id).where(UserRow.username == name)).first():
-        raise Conflict(object="user", reason="name_taken")
+        raise NameTaken()
     row = UserRow(
         id=new_id(),
         username=name,
@@ -98,9 +98,9 @@ def add(tx: Tx, passwords: Passwords, *, username: str, display_name: str, role:
 
 
 def check_password(password: str) -> None:
-    """Raises ValueError when it is too short to protect anything."""
+    """Raises PasswordTooShort(least)."""
     if len(unicodedata.normalize("NFC", password)) < SHORTEST_PASSWORD:
-        raise ValueError(f"A password needs at least {SHORTEST_PASSWORD} characters.")
+        raise PasswordTooShort(least=SHORTEST_PASSWORD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ def change(
 ) -> User:
     """Change a person; a new role, password or leave ends all their sessions.
 
-    raises: Conflict when nobody would be left to manage users, ValueError for a role or password that cannot be
+    raises: LastAdmin, PasswordTooShort, NotFound, ValueError for an unknown role
     """
     row = _row(tx, user_id)
     if role is not None and role not in ROLES:
@@ -254,7 +254,7 @@ def _keep_an_admin(tx: Tx, leaving: str) -> None:
         UserRow.role == "admin", UserRow.active.is_(True), UserRow.id != leaving
     )
     if tx.session.execute(others).scalar_one() == 0:
-        raise Conflict(object="user", reason="last_admin")
+        raise LastAdmin()
 
 
 def _wait(failures: int) -> timedelta:
