@@ -158,7 +158,6 @@ class _Sender:
                 "frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"
             ),
             "x-content-type-options": "nosniff",
-            # Not no-referrer: it would make the browser send "Origin: null" with the sign-in form.
             "referrer-policy": "same-origin",
             "cross-origin-opener-policy": "same-origin",
             "cross-origin-resource-policy": "same-origin",

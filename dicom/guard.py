@@ -180,8 +180,9 @@ def _parsed(stream: BinaryIO) -> Dataset:
 def _check_shape(dataset: Dataset, limits: Limits) -> None:
     if not has_pixels(dataset):
         kind = known_name(dataset.get("SOPClassUID"))
-        # A file that stops between two elements ends like a whole one; only its class tells that pixels are due.
-        raise Truncated() if kind.endswith("Image Storage") else NoPixels(sop_class=kind)
+        # A file that stops between two elements ends like a whole one; its class and size tell that pixels are due.
+        is_cut = kind.endswith("Image Storage") and "Rows" in dataset
+        raise Truncated() if is_cut else NoPixels(sop_class=kind)
     rows, columns = number(dataset, "Rows"), number(dataset, "Columns")
     samples, bits = number(dataset, "SamplesPerPixel", 1), number(dataset, "BitsAllocated")
     frames = number(dataset, "NumberOfFrames", 1) or 1

@@ -1,18 +1,31 @@
-"""Received files to the files that are read: archives unpacked under generated names, indexes set aside."""
+"""Received files to the files that are read: archives unpacked under generated names, indexes set aside.
 
+A hospital's disc holds more than pictures: viewer programs, texts, a web page with its icons. They are left out,
+counted, and named as one line. A DICOMDIR is an index over files that are found anyway.
+"""
+
+import lzma
 import shutil
 import uuid
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-import pydicom
+from pydicom.filereader import read_file_meta_info
 
-from dicom.errors import BadArchive, DicomError, TooLarge, in_bytes
+from dicom.errors import BadArchive, DicomError, OtherFiles, TooLarge, in_bytes
+from dicom.photos import is_photo
 
 ENTRIES, UNPACKED_BYTES, RATIO = 5000, 4 << 30, 200
+SMALL_ENTRY = 1 << 20
+"""Up to here a ratio says nothing: an empty picture shrinks a thousandfold."""
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
+_ODD = (RuntimeError, NotImplementedError, EOFError, ValueError)
+"""What zipfile raises for passwords, unknown methods and entries that stop early."""
+_ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +40,52 @@ class MediaFile:
 def walk(files: list[Path], scratch: Path) -> Iterator[MediaFile]:
     """Every file to read; an archive that is refused is one entry with its error.
 
-    Names inside archives are never used: a DICOMDIR is an index over files that are found anyway.
+    files: as received; a folder stands for all the files in it
+    Names inside archives are never used.
     """
-    for ordinal, file in enumerate(files):
-        try:
-            if zipfile.is_zipfile(file) and not _is_dicom(file):
-                for path in _unpacked(file, scratch):
-                    yield MediaFile(path, ordinal)
-            elif not _is_directory(file):
-                yield MediaFile(file, ordinal)
-        except DicomError as error:
-            yield MediaFile(None, ordinal, error)
+    for ordinal, received in enumerate(files):
+        for file in _files_of(received):
+            try:
+                if _head(file).startswith(_ARCHIVES):
+                    yield from (MediaFile(path, ordinal) for path in _pictures(_unpacked(file, scratch)))
+                elif not _is_directory(file):
+                    yield MediaFile(file, ordinal)
+            except _Beside as beside:
+                yield from (MediaFile(path, ordinal) for path in beside.pictures)
+                yield MediaFile(None, ordinal, OtherFiles(count=beside.others))
+            except DicomError as error:
+                yield MediaFile(None, ordinal, error)
+
+
+def _files_of(received: Path) -> Iterator[Path]:
+    if not received.is_dir():
+        yield received
+        return
+    # Links are not followed: they may lead out of the folder.
+    yield from (file for file in sorted(received.rglob("*")) if file.is_file() and not file.is_symlink())
+
+
+class _Beside(Exception):
+    """An archive holds more than pictures."""
+
+    def __init__(self, pictures: list[Path], others: int):
+        super().__init__(others)
+        self.pictures, self.others = pictures, others
+
+
+def _pictures(paths: list[Path]) -> list[Path]:
+    """Those that are read; raises BadArchive where there are none, _Beside where others lie beside them."""
+    medium = any(_is_directory(path) for path in paths)
+    dicom = [path for path in paths if _is_dicom(path) and not _is_directory(path)]
+    # The icons of a disc's viewer are no photographs of the patient.
+    photos = [] if medium else [path for path in paths if is_photo(_head(path)) and not _is_dicom(path)]
+    found = sorted([*dicom, *photos])
+    others = len(paths) - len(found) - sum(map(_is_directory, paths))
+    if not found:
+        raise BadArchive(reason="no picture")
+    if others:
+        raise _Beside(found, others)
+    return found
 
 
 def _unpacked(archive: Path, scratch: Path) -> list[Path]:
@@ -47,53 +95,54 @@ def _unpacked(archive: Path, scratch: Path) -> list[Path]:
     try:
         with zipfile.ZipFile(archive) as opened:
             entries = [entry for entry in opened.infolist() if not entry.is_dir()]
-            if not entries:
-                raise BadArchive(reason="empty")
             _check(entries)
-            paths = []
-            budget = UNPACKED_BYTES
+            budget, paths = UNPACKED_BYTES, []
             for number, entry in enumerate(entries):
                 path = folder / f"{number:05d}"
                 with opened.open(entry) as source, path.open("xb") as target:
-                    budget -= _copied(source, target, budget)
-                if zipfile.is_zipfile(path) and not _is_dicom(path):
-                    raise BadArchive(reason="archive in archive")
-                if not _is_directory(path):
-                    paths.append(path)
+                    budget -= _copied(source, target, budget)  # type: ignore[arg-type]
+                paths.append(path)
             return paths
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, *_ODD) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise BadArchive(reason=type(error).__name__) from error
-    except DicomError:
+    except BaseException:
+        # A full disk is no fault of the archive: it goes on as it is, but leaves nothing behind either.
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
 def _check(entries: list[zipfile.ZipInfo]) -> None:
+    if not entries:
+        raise BadArchive(reason="empty")
     if len(entries) > ENTRIES:
         raise TooLarge(what="entries", found=len(entries), limit=ENTRIES)
     total = sum(entry.file_size for entry in entries)
     if total > UNPACKED_BYTES:
         raise TooLarge(what="archive", limit=in_bytes(UNPACKED_BYTES))
     for entry in entries:
-        if entry.file_size > 1 << 20 and entry.file_size > RATIO * max(entry.compress_size, 1):
+        if entry.file_size > SMALL_ENTRY and entry.file_size > RATIO * max(entry.compress_size, 1):
             raise TooLarge(what="ratio", found=entry.file_size // max(entry.compress_size, 1), limit=RATIO)
 
 
-def _copied(source: object, target: object, budget: int) -> int:
+def _copied(source: BinaryIO, target: BinaryIO, budget: int) -> int:
     """Bytes copied; the sizes an archive states are its own claim, so they are counted here."""
     copied = 0
-    while chunk := source.read(1 << 20):  # type: ignore[attr-defined]
+    while chunk := source.read(1 << 20):
         copied += len(chunk)
         if copied > budget:
             raise TooLarge(what="archive", limit=in_bytes(UNPACKED_BYTES))
-        target.write(chunk)  # type: ignore[attr-defined]
+        target.write(chunk)
     return copied
 
 
-def _is_dicom(file: Path) -> bool:
+def _head(file: Path) -> bytes:
     with file.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
+        return stream.read(132)
+
+
+def _is_dicom(file: Path) -> bool:
+    return _head(file)[128:] == b"DICM"
 
 
 def _is_directory(file: Path) -> bool:
@@ -101,7 +150,7 @@ def _is_directory(file: Path) -> bool:
     if not _is_dicom(file):
         return False
     try:
-        meta = pydicom.filereader.read_file_meta_info(file)
+        meta = read_file_meta_info(file)
+        return str(meta.get("MediaStorageSOPClassUID", "")) == MEDIA_DIRECTORY
     except Exception:
         return False  # read later, with its proper error
-    return str(meta.get("MediaStorageSOPClassUID", "")) == MEDIA_DIRECTORY

@@ -202,7 +202,10 @@ class Instance:
             frame_windows=tuple(map(self._plain_window, range(self.frames))) if differ else (),
             burned_in_annotation=clean(_safe(ds, "BurnedInAnnotation")).upper() or None,
             image_type=self._texts_of("ImageType"),
-            stack=(*self._texts_of("ImageType")[2:3], *(clean(_safe(ds, k)) for k in STACK_KEYWORDS)),
+            stack=(
+                (*self._texts_of("ImageType")[2:3], "")[0],
+                *(clean(_safe(ds, k)) for k in STACK_KEYWORDS),
+            ),
             identity=_identity(ds),
             study=_texts(ds, _STUDY),
             series=_texts(ds, _SERIES),

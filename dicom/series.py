@@ -10,6 +10,9 @@ import numpy as np
 Facts = Mapping[str, Any]
 GAP_TOLERANCE = 0.2
 """Share of the median slice distance by which a distance may differ."""
+SAME_PLACE_MM = 1e-3
+DIRECTION_TOLERANCE, SPACING_TOLERANCE_MM = 2e-3, 1e-3
+TILT_TOLERANCE_DEGREES = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,55 +51,136 @@ class Study:
 
 def group(members: Iterable[Member]) -> list[Study]:
     """Studies in the order they first appear; series by number, then by their first picture."""
-    studies: dict[str, dict[tuple[Any, ...], list[Member]]] = defaultdict(lambda: defaultdict(list))
+    studies: dict[str, dict[str, list[Member]]] = defaultdict(lambda: defaultdict(list))
     for member in members:
-        studies[member.facts["study_instance_uid"]][_key(member.facts)].append(member)
-    return [Study(uid, tuple(_series(parts))) for uid, parts in studies.items()]
-
-
-def _key(facts: Facts) -> tuple[Any, ...]:
-    """What must agree for pictures to be one stack."""
-    orientation = tuple(round(value, 3) for value in facts.get("orientation") or ())
-    image_type = facts.get("image_type") or ()
-    localizer = "LOCALIZER" in image_type
-    return (facts["series_instance_uid"], facts["rows"], facts["columns"], orientation, localizer)
-
-
-def _series(parts: Mapping[tuple[Any, ...], list[Member]]) -> list[Series]:
-    split: dict[str, int] = defaultdict(int)
-    for key in parts:
-        split[key[0]] += 1
+        studies[member.facts["study_instance_uid"]][member.facts["series_instance_uid"]].append(member)
     found = []
-    for key, members in parts.items():
-        ordered, findings = _in_scan_order(_without_twins(members))
-        if split[key[0]] > 1:
-            findings.append(SeriesFinding("series.split", {"stacks": split[key[0]]}))
-        if key[4]:
+    for uid, by_series in studies.items():
+        series = [one for part in by_series.values() for one in _series(part)]
+        found.append(Study(uid, tuple(sorted(series, key=_place))))
+    return found
+
+
+def _place(series: Series) -> tuple[int, int, str]:
+    first = series.members[0].facts
+    text = str((first.get("series") or {}).get("SeriesNumber", ""))
+    number = int(text) if text.lstrip("-").isdigit() and len(text) < 12 else 1 << 30
+    return (number, _instance(first), series.key)
+
+
+def _series(members: list[Member]) -> list[Series]:
+    """One series of the header as the stacks that it is made of."""
+    own = list({member.facts["sop_instance_uid"]: member for member in reversed(members)}.values())[::-1]
+    stacks = [part for stack in _stacks(own) for part in _unmixed(stack)]
+    if len(stacks) > 1 and all(len(stack) == 1 for stack in stacks) and len(set(map(_size, own))) == 1:
+        # Localizers and turning projections: as many directions as pictures. One row to leaf through.
+        stacks = [own]
+    found = []
+    for stack, key in zip(stacks, _keys(stacks), strict=True):
+        ordered, findings = _in_scan_order(stack)
+        if len(own) < len(members):
+            findings.append(SeriesFinding("series.duplicate", {"count": len(members) - len(own)}))
+        if len(stacks) > 1:
+            findings.append(SeriesFinding("series.split", {"stacks": len(stacks)}))
+        if "LOCALIZER" in (ordered[0].facts.get("image_type") or ()):
             findings.append(SeriesFinding("series.localizer"))
-        name = "|".join(map(str, key))
-        found.append(Series(name, str(ordered[0].facts["modality"]), tuple(ordered), tuple(findings)))
-    return sorted(found, key=lambda one: (_number(one.members[0].facts), one.key))
+        found.append(Series(key, str(ordered[0].facts["modality"]), tuple(ordered), tuple(findings)))
+    return found
 
 
-def _number(facts: Facts) -> int:
-    text = str((facts.get("series") or {}).get("SeriesNumber", ""))
-    return int(text) if text.lstrip("-").isdigit() and len(text) < 12 else 1 << 30
+def _stacks(members: Sequence[Member]) -> list[list[Member]]:
+    """Pictures of one size, kind, direction and spacing together."""
+    stacks: list[list[Member]] = []
+    for member in members:
+        home = next((stack for stack in stacks if _same_stack(stack[0].facts, member.facts)), None)
+        if home is None:
+            stacks.append([member])
+        else:
+            home.append(member)
+    return stacks
 
 
-def _without_twins(members: Sequence[Member]) -> list[Member]:
-    """The same object twice in one upload is one object."""
-    return list({(member.facts["sop_instance_uid"], member.handle): member for member in members}.values())
+def _same_stack(one: Facts, other: Facts) -> bool:
+    """Compared with a tolerance, not rounded: rounding tears apart what lies on its edge."""
+    return (
+        _size(one) == _size(other)
+        and _kind(one) == _kind(other)
+        and _near(one.get("orientation"), other.get("orientation"), DIRECTION_TOLERANCE)
+        and _near(one.get("spacing_mm"), other.get("spacing_mm"), SPACING_TOLERANCE_MM)
+    )
+
+
+def _size(of: Member | Facts) -> tuple[int, int]:
+    facts = of.facts if isinstance(of, Member) else of
+    return (facts["rows"], facts["columns"])
+
+
+def _kind(facts: Facts) -> str:
+    return "".join((facts.get("image_type") or ())[2:3])
+
+
+def _near(one: Any, other: Any, tolerance: float) -> bool:
+    if not one or not other:
+        return not one and not other
+    return bool(np.allclose(one, other, rtol=0, atol=tolerance))
+
+
+def _unmixed(stack: list[Member]) -> list[list[Member]]:
+    """Echoes, acquisitions or points in time apart, where the same places were taken several times.
+
+    A tag that merely differs divides nothing: some scanners count a new acquisition for every slice.
+    """
+    places = [position_along_normal(member.facts) for member in stack]
+    if None in places or len(set(places)) == len(places):
+        return [stack]
+    fields = max(len(member.facts.get("stack") or ()) for member in stack)
+    for field_number in range(fields):
+        parts: dict[str, list[Member]] = defaultdict(list)
+        for member in stack:
+            parts["".join((member.facts.get("stack") or ())[field_number : field_number + 1])].append(member)
+        if len(parts) > 1 and all(_has_own_places(part) for part in parts.values()):
+            return list(parts.values())
+    return [stack]
+
+
+def _has_own_places(part: list[Member]) -> bool:
+    return len({position_along_normal(member.facts) for member in part}) == len(part) > 1
+
+
+def _keys(stacks: list[list[Member]]) -> list[str]:
+    """What tells each stack from its neighbours; it stays the same when more pictures of the stack arrive."""
+    uid = stacks[0][0].facts["series_instance_uid"]
+    if len(stacks) == 1:
+        return [uid]
+    keys: list[str] = []
+    for stack in stacks:
+        facts = stack[0].facts
+        # Adding zero turns -0.0 into 0.0, which is the same direction.
+        direction = [round(value, 2) + 0.0 for value in facts.get("orientation") or ()]
+        spacing = [round(value, 2) for value in facts.get("spacing_mm") or ()]
+        common = [value for value in facts.get("stack") or () if _all_have(stack, value)]
+        key = "|".join(map(str, (uid, *_size(facts), _kind(facts), direction, spacing, common)))
+        keys.append(f"{key}|{keys.count(key)}" if key in keys else key)
+    return keys
+
+
+def _all_have(stack: list[Member], value: str) -> bool:
+    return all(value in (member.facts.get("stack") or ()) for member in stack)
 
 
 def _in_scan_order(members: list[Member]) -> tuple[list[Member], list[SeriesFinding]]:
     # Position along the normal, not InstanceNumber: a second reconstruction pass numbers its slices from
     # 1 again, and the two halves would interleave.
     places = [position_along_normal(member.facts) for member in members]
-    if len(members) < 2 or any(place is None for place in places):
-        return sorted(members, key=lambda m: (_instance(m.facts), m.handle)), []
+    by_number = sorted(members, key=lambda m: (_instance(m.facts), m.handle))
+    if len(members) < 2 or len(_stacks(members)) > 1:
+        return by_number, []
+    if None in places:
+        crossing = members[0].facts["modality"] in ("CT", "MR", "PT")
+        return by_number, [SeriesFinding("series.no_geometry")] if crossing else []
     order = sorted(range(len(members)), key=lambda i: (places[i], _instance(members[i].facts)))
-    steps = np.diff([places[i] for i in order])
-    return [members[i] for i in order], _findings(steps, members[order[0]].facts)
+    ordered = [members[i] for i in order]
+    return ordered, _findings(ordered, np.diff([places[i] for i in order]))
 
 
 def position_along_normal(facts: Facts) -> float | None:
@@ -108,19 +192,37 @@ def position_along_normal(facts: Facts) -> float | None:
     return round(float(np.dot(normal, position)), 4)
 
 
-def _findings(steps: Any, facts: Facts) -> list[SeriesFinding]:
+def _findings(ordered: list[Member], steps: Any) -> list[SeriesFinding]:
     findings = []
-    moved = steps[steps > 1e-3]
+    moved = steps[steps > SAME_PLACE_MM]
     if len(moved) < len(steps):
         findings.append(SeriesFinding("series.same_position", {"count": int(len(steps) - len(moved))}))
     if len(moved) > 1:
-        typical = float(np.median(moved))
-        gaps = moved[np.abs(moved - typical) > GAP_TOLERANCE * typical]
+        usual = float(np.median(moved))
+        gaps = moved[np.abs(moved - usual) > GAP_TOLERANCE * usual]
         if len(gaps):
-            findings.append(
-                SeriesFinding("series.gap", {"count": len(gaps), "largest_mm": round(float(gaps.max()), 2)})
-            )
+            facts = {
+                "count": len(gaps),
+                "largest_mm": round(float(gaps.max()), 2),
+                "usual_mm": round(usual, 2),
+            }
+            findings.append(SeriesFinding("series.gap", facts))
+    degrees = _tilt_degrees(ordered)
+    if degrees > TILT_TOLERANCE_DEGREES:
+        findings.append(SeriesFinding("series.tilt", {"degrees": round(degrees, 1)}))
     return findings
+
+
+def _tilt_degrees(ordered: list[Member]) -> float:
+    """Angle between the way from the first slice to the last and the slices' normal."""
+    first, last = ordered[0].facts, ordered[-1].facts
+    way = np.subtract(last["position_mm"], first["position_mm"])
+    length = float(np.linalg.norm(way))
+    if length < SAME_PLACE_MM:
+        return 0.0
+    normal = np.cross(first["orientation"][:3], first["orientation"][3:])
+    share = abs(float(np.dot(way, normal))) / (length * max(float(np.linalg.norm(normal)), 1e-9))
+    return float(np.degrees(np.arccos(min(share, 1.0))))
 
 
 def _instance(facts: Facts) -> int:

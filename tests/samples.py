@@ -50,12 +50,15 @@ def dicom_bytes(
     return out.getvalue()
 
 
-def ct_series(count: int = 3, size: int = 8, **elements: object) -> list[bytes]:
-    """Slices 2.5 mm apart; slice k holds the value 100 * k everywhere."""
+def ct_series(count: int = 3, size: int = 8, first: int = 1, **elements: object) -> list[bytes]:
+    """Slices 2.5 mm apart from z = 2.5 on; slice k holds the value 100 * k everywhere.
+
+    first: instance number of the lowest; those of two calls must differ to be different objects
+    """
     return [
         dicom_bytes(
             np.full((size, size), 100 * number, np.int16),
-            number=number,
+            number=first + number - 1,
             ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
             ImagePositionPatient=[0, 0, 2.5 * number],
             PixelSpacing=[0.5, 0.5],

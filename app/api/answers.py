@@ -80,12 +80,12 @@ def describe(request: Request, study_id: str, asked: Described, caller: Caller =
 
 
 @router.get("/api/studies/{study_id}/answers")
-def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> list[dict[str, Any]]:
+def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
     """All answers of a study, oldest first."""
     with services_of(request).database.write(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
         tx.record("answer.read", subject=study.patient_ref, object_type="study", object_id=study_id)
-        return [as_json(one, caller.language) for one in answers.of_study(tx, study)]
+        return {"answers": [as_json(one, caller.language) for one in answers.of_study(tx, study)]}
 
 
 @router.get("/api/answers/{answer_id}")

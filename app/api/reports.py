@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from app import delivery, reporting, sentences
@@ -95,30 +95,38 @@ def edit(request: Request, report_id: str, wanted: Edited, caller: Caller = CLIN
 
 
 @router.get("/api/reports/{report_id}/difference")
-def difference(request: Request, report_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
-    """What people changed of what the model wrote, word by word, for each section."""
+def difference(
+    request: Request,
+    report_id: str,
+    before: int | None = Query(None, alias="from", ge=1),
+    to: int | None = Query(None, ge=1),
+    caller: Caller = CLINICIAN,
+) -> dict[str, Any]:
+    """How two versions differ, word by word, for each section; the first and the latest where none is named."""
     with services_of(request).database.write(caller.actor) as tx:
         study = reporting.study_of(tx, report_id, caller)
-        report = reports.get(tx, study, report_id)
-        spoken = reporting.latest_model_texts(tx, study, report)
+        latest = reports.get(tx, study, report_id).version
+        old = _texts(reports.content_of(tx, study, report_id, before or 1))
+        new = _texts(reports.content_of(tx, study, report_id, to or latest))
         tx.record("report.read", subject=study.patient_ref, object_type="report", object_id=report_id)
-    return {
-        "sections": {
-            name: sentences.difference(spoken.get(name, ""), sentences.joined(rows))
-            for name, rows in report.content["sections"].items()
-            if rows or spoken.get(name)
-        }
-    }
+    names = dict.fromkeys([*old, *new])
+    parts = {name: sentences.difference(old.get(name, ""), new.get(name, "")) for name in names}
+    return {"sections": {name: found for name, found in parts.items() if found}}
+
+
+def _texts(content: dict[str, Any]) -> dict[str, str]:
+    told = {name: str(content.get(name) or "") for name in ("indication", "history")}
+    return told | {name: sentences.joined(rows) for name, rows in content["sections"].items()}
 
 
 @router.get("/api/reports/{report_id}/checklist")
-def checklist(request: Request, report_id: str, caller: Caller = CLINICIAN) -> list[dict[str, Any]]:
+def checklist(request: Request, report_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
     """What to look at before signing."""
     with services_of(request).database.write(caller.actor) as tx:
         study = reporting.study_of(tx, report_id, caller)
         lines = reporting.lines_before_signing(tx, study, reports.get(tx, study, report_id))
         tx.record("report.read", subject=study.patient_ref, object_type="report", object_id=report_id)
-    return [
+    shown = [
         {
             "code": line.code,
             "level": line.level,
@@ -128,24 +136,26 @@ def checklist(request: Request, report_id: str, caller: Caller = CLINICIAN) -> l
         }
         for line in lines
     ]
+    return {"checklist": shown}
 
 
 @router.get("/api/reports/{report_id}/versions")
-def versions(request: Request, report_id: str, caller: Caller = CLINICIAN) -> list[dict[str, Any]]:
+def versions(request: Request, report_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
     """The history of a report."""
     with services_of(request).database.write(caller.actor) as tx:
         study = reporting.study_of(tx, report_id, caller)
         names = {user.id: user.display_name for user in users.everyone(tx)}
         tx.record("report.read", subject=study.patient_ref, object_type="report", object_id=report_id)
-        return [
+        history = [
             {
                 "version": one.version,
                 "sha256": one.sha256,
-                "author": names.get(one.author_id) or one.author_id.split("-")[0],
-                "created_at": one.created_at.isoformat(),
+                "saved_by": names.get(one.author_id),
+                "saved_at": one.created_at.isoformat(),
             }
             for one in reports.versions(tx, report_id)
         ]
+    return {"versions": history}
 
 
 @router.post("/api/reports/{report_id}/preliminary")

@@ -134,11 +134,11 @@ def thumbnail(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Re
 
 
 @router.get("/{study_id}/marks")
-def drawn(request: Request, study_id: str, caller: Caller = CLINICIAN) -> list[dict[str, Any]]:
+def drawn(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
     """All marks of a study."""
     with services_of(request).database.read(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
-        return [_mark_json(mark) for mark in marks.of_study(tx, study)]
+        return {"marks": [_mark_json(mark) for mark in marks.of_study(tx, study)]}
 
 
 @router.post("/{study_id}/marks", status_code=201)

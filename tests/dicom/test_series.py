@@ -1,18 +1,14 @@
 """Slices stand in scan order; what is odd is named."""
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pydicom
-import pytest
-from pydicom.data import get_testdata_file
 
-from dicom.deidentify import deidentify
 from dicom.guard import Limits
-from dicom.reading import Instance
 from dicom.sandbox import open_source
-from dicom.series import Member, group
-from dicom.windowing import Window, apply_window, to_gray
+from dicom.series import Member, SeriesFinding, group
 from tests.samples import ct_series, dicom_bytes
 
 
@@ -40,7 +36,11 @@ def test_a_missing_slice_is_named():
     (study,) = group(members(files))
 
     (finding,) = study.series[0].findings
-    assert finding.code == "series.gap" and finding.facts == {"count": 1, "largest_mm": 5.0}
+    assert finding.code == "series.gap" and finding.facts == {
+        "count": 1,
+        "largest_mm": 5.0,
+        "usual_mm": 2.5,
+    }
 
 
 def test_two_orientations_are_two_stacks():
@@ -62,40 +62,126 @@ def test_two_orientations_are_two_stacks():
     }
 
 
-@pytest.mark.parametrize(
-    ("window", "values", "expected"),
-    [
-        (Window(40, 400), [-1024, -160, 40, 240, 3071], [0, 0, 128, 255, 255]),
-        (Window(0, 1), [-1, 0, 1], [0, 255, 255]),
-        (Window(50, 100, "LINEAR_EXACT"), [0, 50, 100], [0, 128, 255]),
-        (Window(0, 10, "SIGMOID"), [-100, 0, 100], [0, 128, 255]),
-    ],
-)
-def test_windows_follow_the_standard(window, values, expected):
-    """PS3.3 C.11.2.1.2 and C.11.2.1.3, by hand."""
-    assert to_gray(apply_window(np.array(values), window), invert=False).tolist() == expected
+def test_two_echoes_of_one_place_are_two_stacks():
+    """The same places were taken twice, and the header says what differs."""
+    files = [*ct_series(3, EchoNumbers="1"), *ct_series(3, EchoNumbers="2", first=11)]
+
+    (study,) = group(members(files))
+
+    assert [len(one.members) for one in study.series] == [3, 3]
+    assert {m.facts["stack"][1] for m in study.series[0].members} == {"1"}
+    assert len({one.key for one in study.series}) == 2
 
 
-def test_deidentified_bytes_hold_nothing_that_named_the_patient():
-    """At any depth, in private groups and in the preamble; pixels stay, UIDs change together."""
-    secret = b"s" * 32
-    inner = pydicom.Dataset()
-    inner.PatientName, inner.PatientID, inner.ReferencedSOPInstanceUID = "LEAK^Nested", "LEAK-ID", "1.2.3"
-    ds = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
-    pixels = ds.pixel_array
-    ds.preamble = b"LEAK" * 32
-    ds.PatientName, ds.OtherPatientIDs, ds.PatientComments = "LEAK^Name", "LEAK-2", "LEAK comment"
-    ds.RequestAttributesSequence = [inner]
-    ds.private_block(0x0099, "LEAK creator", create=True).add_new(1, "LO", "LEAK private")
-    uid = str(ds.SOPInstanceUID)
+def test_an_acquisition_for_every_slice_divides_nothing():
+    """Some scanners count on; the places are all different, so it is one stack."""
+    files = [
+        dicom_bytes(
+            np.zeros((8, 8), np.int16),
+            number=n,
+            AcquisitionNumber=str(n),
+            ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+            ImagePositionPatient=[0, 0, 5 * n],
+        )
+        for n in range(1, 5)
+    ]
 
-    data, removed = deidentify(ds, secret)
+    (study,) = group(members(files))
 
-    assert b"LEAK" not in data and uid.encode() not in data
-    again = Instance(data).dataset
-    assert (again.pixel_array == pixels).all()
-    assert (
-        again.PatientIdentityRemoved == "YES"
-        and again.file_meta.MediaStorageSOPInstanceUID == again.SOPInstanceUID
-    )
-    assert {"PatientName", "PatientID"} <= {one.attribute for one in removed}
+    assert [len(one.members) for one in study.series] == [4]
+
+
+def test_same_places_without_a_reason_are_named():
+    """Twice the same slices and nothing that tells them apart: nothing is hidden."""
+    files = [*ct_series(3), *ct_series(3, first=11)]
+
+    (study,) = group(members(files))
+
+    (finding,) = study.series[0].findings
+    assert finding.code == "series.same_position" and finding.facts == {"count": 3}
+
+
+def test_the_same_object_twice_is_shown_once():
+    """Sent by two stations, or copied; the reader is told."""
+    files = ct_series(3)
+
+    (study,) = group(members([*files, files[1]]))
+
+    (series,) = study.series
+    assert len(series.members) == 3
+    assert series.findings == (SeriesFinding("series.duplicate", {"count": 1}),)
+
+
+def test_a_tilted_gantry_is_named():
+    """Slices that move aside by as much as they go forward: 45 degrees, by hand."""
+    files = [
+        dicom_bytes(
+            np.zeros((8, 8), np.int16),
+            number=n,
+            ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+            ImagePositionPatient=[0, 5 * n, 5 * n],
+        )
+        for n in range(1, 4)
+    ]
+
+    (study,) = group(members(files))
+
+    assert study.series[0].findings == (SeriesFinding("series.tilt", {"degrees": 45.0}),)
+
+
+def test_directions_on_the_edge_of_rounding_stay_together():
+    """0.0005 rounds to 0.0 or 0.001; half a thousandth of noise is no second stack."""
+    files = [
+        dicom_bytes(
+            np.zeros((8, 8), np.int16),
+            number=n,
+            ImageOrientationPatient=[1, 0.00049 + 0.00002 * (n % 2), 0, 0, 1, 0],
+            ImagePositionPatient=[0, 0, 5 * n],
+        )
+        for n in range(1, 5)
+    ]
+
+    (study,) = group(members(files))
+
+    assert [len(one.members) for one in study.series] == [4]
+
+
+def test_stacks_keep_their_keys_when_more_of_them_arrives():
+    """What was read yesterday is found again under the same key."""
+    across = dicom_bytes(np.zeros((8, 8), np.int16), number=9, ImageOrientationPatient=[0, 1, 0, 0, 0, -1])
+    (before,) = group(members([*ct_series(3), across]))
+
+    (after,) = group(members([across, *reversed(ct_series(6))]))
+
+    assert {one.key for one in before.series} == {one.key for one in after.series}
+
+
+# Facts measured once with other tools on pydicom's own media: series number, pictures, findings.
+MEDIA = {
+    ("CT", "2"): ([4], {"series.gap"}),
+    ("CT", "4"): ([2], {"series.localizer"}),
+    ("CT", "5"): ([5], set()),
+    ("MR", "700"): ([7], set()),
+}
+
+
+def test_real_media_fall_into_the_known_series():
+    """31 pictures of six studies; two stacks 202.5 mm apart are named, three-way pilots are one row."""
+    root = Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests"
+    parts = [root / name for name in ("77654033", "98892001", "98892003")]
+    files = [f for part in parts for f in sorted(part.rglob("*")) if f.is_file()]
+
+    studies = group(members(f.read_bytes() for f in files))
+
+    series = [one for study in studies for one in study.series]
+    assert len(files) == 31 and len(studies) == 6
+    for (modality, number), (counts, codes) in MEDIA.items():
+        found = [
+            one
+            for one in series
+            if one.modality == modality and one.members[0].facts["series"]["SeriesNumber"] == number
+        ]
+        assert [len(one.members) for one in found] == counts
+        assert {finding.code for one in found for finding in one.findings} == codes
+    pilots = [one for one in series if "PILOT" in one.members[0].facts["series"]["SeriesDescription"]]
+    assert [len(one.members) for one in pilots] == [3, 3]

@@ -77,7 +77,7 @@ export class Ask {
   /** All answers of the study; those still running are followed again. */
   async load(): Promise<void> {
     try {
-      const answers = await get<Answer[]>(`/api/studies/${this.room.studyId}/answers`);
+      const answers = (await get<{ answers: Answer[] }>(`/api/studies/${this.room.studyId}/answers`)).answers;
       for (const answer of answers.filter((one) => one.kind === "question" || one.kind === "caption")) this.show(answer);
     } catch (error) {
       complain(error);

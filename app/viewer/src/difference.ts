@@ -2,34 +2,52 @@
 
 import { get } from "./api";
 import { fill, h } from "./dom";
-import { t } from "./i18n";
+import { clock, t } from "./i18n";
 import { complain } from "./toast";
 import { SECTIONS, type SectionName } from "./types";
 
 type Op = "same" | "removed" | "added";
 
+interface VersionLine {
+  version: number;
+  saved_at: string;
+  saved_by: string | null;
+}
 interface Difference {
-  sections: Partial<Record<SectionName, { op: Op; text: string }[]>>;
+  sections: Partial<Record<SectionName | "indication" | "history", { op: Op; text: string }[]>>;
 }
 
 export class DifferenceView {
   readonly element = h("div", { class: "document difference", hidden: true });
 
-  constructor(private readonly reportId: string) {}
+  constructor(
+    private readonly reportId: string,
+    private readonly current: () => number,
+  ) {}
 
-  /** The text as it stands against what the model wrote for it. */
-  async load(): Promise<void> {
+  /** The current version against another one, at first the last that the model wrote alone. */
+  async load(from?: number): Promise<void> {
     try {
-      const found = await get<Difference>(`/api/reports/${this.reportId}/difference`);
-      const parts = SECTIONS.map((name) => this.section(name, found)).filter((part) => part !== null);
-      fill(this.element, h("p", { class: "muted" }, t(parts.length > 0 ? "ui.difference.model" : "ui.difference.none")), ...parts);
+      const { versions } = await get<{ versions: VersionLine[] }>(`/api/reports/${this.reportId}/versions`);
+      const before = versions.filter((one) => one.version < this.current()).sort((a, b) => a.version - b.version);
+      const earlier = before.map((one) => one.version);
+      // Nobody signed in has saved what the worker put in.
+      const base = from ?? before.filter((one) => one.saved_by === null).at(-1)?.version ?? earlier[0];
+      if (base === undefined) {
+        fill(this.element, h("p", { class: "muted" }, t("ui.difference.none")));
+        return;
+      }
+      const found = await get<Difference>(`/api/reports/${this.reportId}/difference?from=${base}&to=${this.current()}`);
+      const choose = h("select", { class: "input", "aria-label": t("ui.difference.from") }, ...earlier.map((version) => h("option", { value: version, selected: version === base }, t("ui.difference.version", { version: `${version} · ${clock(versions.find((one) => one.version === version)?.saved_at)}` }))));
+      choose.addEventListener("change", () => void this.load(Number(choose.value)));
+      fill(this.element, h("label", { class: "difference-from" }, h("span", { class: "muted" }, t("ui.difference.from")), choose), ...["indication", "history", ...SECTIONS].map((name) => this.section(name, found)));
     } catch (error) {
       complain(error);
     }
   }
 
-  private section(name: SectionName, found: Difference): HTMLElement | null {
-    const parts = found.sections[name];
+  private section(name: string, found: Difference): HTMLElement | null {
+    const parts = found.sections[name as SectionName];
     if (!parts || parts.length === 0) return null;
     return h("section", { class: "document-section" }, h("h3", {}, t(`ui.section.${name}`)), h("p", { class: "document-text" }, ...parts.map((part) => marked(part.op, part.text))));
   }

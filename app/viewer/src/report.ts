@@ -29,7 +29,7 @@ export class ReportPanel {
   /** Read where the report stands; drafts that are still being written are followed again. */
   async load(): Promise<void> {
     try {
-      const answers = await get<Answer[]>(`/api/studies/${this.room.studyId}/answers`);
+      const { answers } = await get<{ answers: Answer[] }>(`/api/studies/${this.room.studyId}/answers`);
       const going = answers.filter((one) => one.kind.startsWith("report_") && (one.state === "waiting" || one.state === "running"));
       const report = this.room.page.report && going.length === 0 ? await this.read() : null;
       if (going.length > 0) this.follow(going.map((one) => one.id));
@@ -117,7 +117,7 @@ export class ReportPanel {
       replaced: (fresh) => this.show(fresh),
     });
     this.sections = sections;
-    const difference = new DifferenceView(report.id);
+    const difference = new DifferenceView(report.id, () => report.version);
     const marks = toggle("origin", t("ui.report.marks"), (on) => sections.element.classList.toggle("with-marks", on));
     const changes = toggle("compare", t("ui.report.changes"), (on) => {
       sections.element.hidden = on;

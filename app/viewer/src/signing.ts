@@ -20,9 +20,9 @@ export class Checklist {
 
   async load(): Promise<ChecklistLine[]> {
     try {
-      const found = await get<ChecklistLine[]>(`/api/reports/${this.reportId}/checklist`);
+      const { checklist } = await get<{ checklist: ChecklistLine[] }>(`/api/reports/${this.reportId}/checklist`);
       const order = ["stop", "warn", "ok"];
-      const lines = found.sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level));
+      const lines = checklist.sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level));
       fill(this.element, h("ul", {}, ...lines.map((line) => this.line(line))));
       return lines;
     } catch (error) {

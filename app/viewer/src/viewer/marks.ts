@@ -83,7 +83,7 @@ export class Marks {
 
   /** Put the kept marks of these frames on the screen. */
   async load(ids: readonly string[]): Promise<void> {
-    const marks = await get<Mark[]>(`/api/studies/${this.studyId}/marks`);
+    const { marks } = await get<{ marks: Mark[] }>(`/api/studies/${this.studyId}/marks`);
     for (const mark of marks) {
       const imageId = ids.find((id) => {
         const line = frameOf(id)?.line;
