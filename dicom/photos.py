@@ -1,6 +1,5 @@
 """PNG, JPEG and TIFF as pictures: upright, in sRGB, within limits; opened by name of format only."""
 
-import hashlib
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +11,7 @@ from PIL import Image, ImageCms, ImageOps
 from dicom.errors import Damaged, EmptyFile, NotAnImage, TooLarge
 from dicom.guard import Limits
 from dicom.reading import Frame, Inspection
+from dicom.uids import content_uid
 
 FORMATS = ("PNG", "JPEG", "TIFF")
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -36,8 +36,7 @@ class Photo:
 
     def inspect(self) -> Inspection:
         """Size, and UIDs derived from the content, so that the same picture is known again."""
-        digest = hashlib.sha256(self.data).digest()
-        uid = f"2.25.{int.from_bytes(digest[:16], 'big')}"
+        uid = content_uid(self.data)
         return Inspection(
             kind="photo",
             modality="XC",

@@ -9,7 +9,10 @@ TABLE = Path(__file__).parent / "basic_profile.csv"
 
 @cache
 def basic_profile() -> dict[int, str]:
-    """Tag to action: D replaced, Z empty, X absent, U new UID, K kept, and choices such as X/Z/D."""
+    """Tag to action: D replaced, Z empty, X absent, U new UID, and choices such as X/Z/D.
+
+    The four rows that stand for many tags (curves, overlays, private) are rules of `deidentify` itself.
+    """
     rules: dict[int, str] = {}
     with TABLE.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):

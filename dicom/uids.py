@@ -1,0 +1,18 @@
+"""UIDs without a registry: 2.25 and 128 bits (PS3.5 B.2), derived so that separate runs agree."""
+
+import hashlib
+import hmac
+
+
+def derived_uid(uid: str, secret: bytes) -> str:
+    """The UID that stands for another one: the same for the same secret, and no way back without it."""
+    return _from_digest(hmac.new(secret, uid.encode(), hashlib.sha256).digest())
+
+
+def content_uid(content: bytes) -> str:
+    """The UID of a picture that has none: the same picture is known again."""
+    return _from_digest(hashlib.sha256(content).digest())
+
+
+def _from_digest(digest: bytes) -> str:
+    return f"2.25.{int.from_bytes(digest[:16], 'big')}"
