@@ -98,7 +98,7 @@ def install(app: FastAPI) -> None:
         return answer(code, language_of(request), what=str(error.status_code))
 
     async def unknown(request: Request, error: Exception) -> JSONResponse:
-        log.error("request failed", kind=type(error).__name__, path=request.scope.get("route_path", ""))
+        # Starlette raises it again afterwards; the guard writes it down.
         return answer("app.error", language_of(request))
 
     for kind in (Refused, StorageError, DicomError, ModelError):

@@ -3,24 +3,32 @@
 Pure ASGI, because the usual middleware classes hide from a stream that its reader has gone.
 """
 
+import html
 import secrets
-from http.cookies import SimpleCookie
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse, RedirectResponse
+from starlette.requests import cookie_parser
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.auth import COOKIE, Caller, identify
 from app.errors import body_for
+from app.logs import place_of
 from app.policy import PAGES, rule_for
 from app.wiring import Services
+from app.wording import sentence
 from storage.errors import StorageError
 
+log = structlog.get_logger()
+
 SAFE = ("GET", "HEAD")
-NONCE_MARK = "__NONCE__"
+WITHOUT_CALLER = ("/health", "/ready")
+"""Answered even while the database, and so everybody's session, is away."""
 
 
 class Guard:
@@ -46,45 +54,63 @@ class Guard:
         if scope["path"].startswith(tuple(PAGES)):
             # The page's HTML is rewritten below, so it must come uncompressed.
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
-        await self.app(scope, receive, guarded)
-        await guarded.finish()
+        try:
+            await self.app(scope, receive, guarded)
+        except Exception as error:
+            # The message of an exception may hold what it was about; only kind and place are written down.
+            log.error(
+                "request failed", kind=type(error).__name__, place=place_of(error), method=scope["method"]
+            )
+            if not guarded.started:
+                await self._answer(scope, headers, "app.error")(scope, receive, guarded)
 
     async def _refusal(self, scope: Scope, headers: Headers) -> ASGIApp | None:
         method, path = scope["method"], scope["path"]
         if headers.get("host", "") not in self.services.settings.hosts:
             return JSONResponse({"error": {"code": "app.not_here", "sentence": "Unknown host."}}, 400)
         rule = rule_for(method, path)
+        if rule is not None and rule.roles is None and path in WITHOUT_CALLER:
+            return None
         try:
-            caller = (
-                await self._caller(scope, headers)
-                if rule is None or path not in ("/health", "/ready")
-                else None
-            )
+            caller = await self._caller(scope, headers)
         except StorageError as error:
             return self._answer(scope, headers, error.code)
         scope["caller"] = caller
         if rule is None:
-            return self._answer(scope, headers, "app.not_here" if caller else "app.signed_out")
-        if rule.roles is not None:
-            if caller is None:
-                return self._sign_in(scope, headers)
-            if caller.user.role not in rule.roles:
-                return self._answer(scope, headers, "app.forbidden")
-        if method not in SAFE and not self._is_ours(headers, caller):
-            return self._answer(scope, headers, "app.foreign_origin")
-        if method not in SAFE and caller is not None and not caller.may_write:
-            return self._answer(scope, headers, "app.forbidden")
+            return self._answer(scope, headers, "app.not_here") if caller else self._sign_in(scope, headers)
+        if rule.roles is not None and caller is None:
+            return self._sign_in(scope, headers)
+        if rule.roles is not None and caller is not None and caller.user.role not in rule.roles:
+            return await self._refused(scope, headers, caller, "app.forbidden")
+        if method in SAFE:
+            return None
+        # The sign-in form carries a token of its own; signed in or not, it needs no other.
+        if not self._is_ours(headers, caller if rule.roles is not None else None):
+            return await self._refused(scope, headers, caller, "app.foreign_origin")
+        if caller is not None and not caller.may_write:
+            return await self._refused(scope, headers, caller, "app.forbidden")
         return None
 
+    async def _refused(self, scope: Scope, headers: Headers, caller: Caller | None, code: str) -> ASGIApp:
+        """Refuse somebody who is signed in, which stands in the record."""
+        if caller is not None:
+            rule = rule_for(scope["method"], scope["path"])
+            await run_in_threadpool(self._record, caller, code, rule.path if rule else "")
+        return self._answer(scope, headers, code)
+
+    def _record(self, caller: Caller, code: str, route: str) -> None:
+        with suppress(StorageError), self.services.database.write(caller.actor) as tx:
+            tx.record("access.refused", outcome="failure", reason=code, route=route)
+
     async def _caller(self, scope: Scope, headers: Headers) -> Caller | None:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
         scheme, _, secret = headers.get("authorization", "").partition(" ")
         bearer = secret.strip() if scheme.lower() == "bearer" else None
         if cookie is None and bearer is None:
             return None
         client = scope.get("client")
         ip = client[0] if client else ""
-        return await run_in_threadpool(identify, self.services, cookie.value if cookie else None, bearer, ip)
+        return await run_in_threadpool(identify, self.services, cookie, bearer, ip)
 
     def _is_ours(self, headers: Headers, caller: Caller | None) -> bool:
         """Whether a change was asked for by our own page, or by a program with a token of its own."""
@@ -97,7 +123,7 @@ class Guard:
             return False
         if caller is None:
             return True  # the sign-in form carries its own token
-        return secrets.compare_digest(headers.get("x-csrf-token", ""), caller.csrf or "")
+        return secrets.compare_digest(headers.get("x-csrf-token", "").encode(), (caller.csrf or "").encode())
 
     def _sign_in(self, scope: Scope, headers: Headers) -> ASGIApp:
         if scope["method"] in SAFE and "text/html" in headers.get("accept", ""):
@@ -109,7 +135,10 @@ class Guard:
     def _answer(self, scope: Scope, headers: Headers, code: str) -> ASGIApp:
         caller: Caller | None = scope.get("caller")
         korean = headers.get("accept-language", "").lower().startswith("ko")
-        status, body = body_for(code, caller.language if caller else "ko" if korean else "en", {})
+        language = caller.language if caller else "ko" if korean else "en"
+        status, body = body_for(code, language, {})
+        if scope["method"] in SAFE and "text/html" in headers.get("accept", ""):
+            return HTMLResponse(_notice(body["error"]["sentence"], language), status)
         return JSONResponse(body, status)
 
 
@@ -119,10 +148,12 @@ class _Sender:
     def __init__(self, send: Send, scope: Scope, nonce: str):
         self._send, self._scope, self._nonce = send, scope, nonce
         self._start: Message | None = None
+        self.started = False
         self._body = bytearray()
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.started = True
             headers = MutableHeaders(scope=message)
             self._add(headers)
             if headers.get("content-type", "").startswith("text/html"):
@@ -135,9 +166,6 @@ class _Sender:
             await self._page()
             return
         await self._send(message)
-
-    async def finish(self) -> None:
-        """Nothing is held back once the application is done."""
 
     async def _page(self) -> None:
         assert self._start is not None
@@ -164,6 +192,8 @@ class _Sender:
             "permissions-policy": "camera=(), microphone=(), geolocation=()",
             "x-frame-options": "DENY",
         }
+        if self._scope.get("scheme") == "https":
+            fixed["strict-transport-security"] = "max-age=31536000"
         for name, value in fixed.items():
             headers[name] = value
         path = self._scope["path"]
@@ -173,6 +203,17 @@ class _Sender:
             headers["cache-control"] = "no-store"
         if headers.get("content-type", "").startswith("text/event-stream"):
             headers["x-accel-buffering"] = "no"
+
+
+def _notice(text: str, language: str) -> str:
+    """A small page for somebody who followed a link, instead of JSON."""
+    return (
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>Dragonfly-Med</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<link rel="stylesheet" href="/static/login.css"></head><body><main><h1>Dragonfly-Med</h1>'
+        f'<p class="alert" role="alert">{html.escape(text)}</p>'
+        f'<p><a href="/">{html.escape(sentence("app.home", language))}</a></p></main></body></html>'
+    )
 
 
 def _dressed(body: bytes, caller: Caller | None) -> bytes:

@@ -8,7 +8,9 @@ import hashlib
 import shutil
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -17,15 +19,20 @@ import structlog
 
 from app.auth import Caller
 from app.errors import Refused
+from app.grouping import new_study
 from app.wiring import SYSTEM, Services
 from dicom.errors import DicomError
 from dicom.media import walk
-from dicom.series import Member, group
+from dicom.series import Member
+from dicom.text import clean
 from storage import patients, studies, uploads
-from storage.errors import StorageError
+from storage.database import Tx
+from storage.errors import StorageError, WrongPatient
 from storage.studies import NewInstance, NewSeries, NewStudy
 
 log = structlog.get_logger()
+PATIENCE = timedelta(hours=1)
+"""An upload nobody sends to and nobody describes for this long is given up; its plaintext leaves the disk."""
 
 
 @dataclass
@@ -36,6 +43,7 @@ class Receiving:
     caller: Caller
     folder: Path
     announced: dict[str, int]
+    heard_at: datetime
     received: dict[int, int] = field(default_factory=dict)
     study_id: str | None = None
     state: str = "receiving"
@@ -80,7 +88,13 @@ class Intake:
             upload = uploads.begin(tx, files=files, size=size)
         folder = self.services.settings.scratch / upload.id
         folder.mkdir(parents=True, mode=0o700)
-        self.uploads[upload.id] = Receiving(upload.id, caller, folder, {"files": files, "bytes": size})
+        self.uploads[upload.id] = Receiving(
+            upload.id,
+            caller,
+            folder,
+            {"files": files, "bytes": size},
+            self.services.database.clock(),
+        )
         return upload.id
 
     def mine(self, caller: Caller, upload_id: str) -> Receiving:
@@ -90,6 +104,7 @@ class Intake:
         found = self.uploads.get(upload_id)
         if found is None:
             raise Refused("app.upload_state")
+        found.heard_at = self.services.database.clock()
         return found
 
     def took(self, receiving: Receiving, number: int, size: int) -> None:
@@ -97,19 +112,35 @@ class Intake:
         with self._lock:
             receiving.received[number] = size
 
+    def refused(self, receiving: Receiving, code: str) -> None:
+        """Note in the record that something of an upload was not taken."""
+        with self.services.database.write(receiving.caller.actor) as tx:
+            tx.record(
+                "upload.refused", object_type="upload", object_id=receiving.id, outcome="failure", reason=code
+            )
+
+    def give_up_silent(self) -> None:
+        """Discard uploads that nobody sends to or describes any more."""
+        now = self.services.database.clock()
+        for one in list(self.uploads.values()):
+            if one.state in ("receiving", "needs_details") and now - one.heard_at > PATIENCE:
+                self.discard(one)
+
     def finish(self, receiving: Receiving, study_id: str | None) -> None:
         """Everything is here: read it."""
-        if receiving.state != "receiving":
-            raise Refused("app.upload_state")
-        receiving.study_id, receiving.state = study_id, "reading"
+        with self._lock:
+            if receiving.state != "receiving":
+                raise Refused("app.upload_state")
+            receiving.study_id, receiving.state = study_id, "reading"
         self._note(receiving)
         self._readers.submit(self._guarded, receiving, self._read_all)
 
     def describe(self, receiving: Receiving, details: Mapping[str, Any]) -> None:
         """What a person says of pictures that have no header; then they are taken in."""
-        if receiving.state != "needs_details":
-            raise Refused("app.upload_state")
-        receiving.state = "reading"
+        with self._lock:
+            if receiving.state != "needs_details":
+                raise Refused("app.upload_state")
+            receiving.state = "reading"
         self._note(receiving)
         with self.services.database.write(receiving.caller.actor) as tx:
             tx.record("upload.described", object_type="upload", object_id=receiving.id)
@@ -117,6 +148,11 @@ class Intake:
 
     def discard(self, receiving: Receiving) -> None:
         """Forget an upload and remove what arrived of it."""
+        with self._lock:
+            # What is being read is only read to its end; a study that was taken in stays.
+            if receiving.state == "reading":
+                raise Refused("app.upload_state")
+            receiving.state, receiving.pictures = "refused", []
         with self.services.database.write(receiving.caller.actor) as tx:
             uploads.advance(tx, receiving.id, "refused", self.progress(receiving))
             tx.record("upload.discarded", object_type="upload", object_id=receiving.id)
@@ -144,9 +180,13 @@ class Intake:
             work(receiving)
         except Exception as error:
             log.error("upload failed", kind=type(error).__name__, upload_id=receiving.id)
-            code = getattr(error, "code", "app.error")
-            receiving.refused.append({"n": None, "code": str(code), "facts": {}})
-            self._end(receiving, "refused")
+            code = str(getattr(error, "code", "app.error"))
+            receiving.refused.append({"n": None, "code": code, "facts": {}})
+            receiving.pictures.clear()
+            # The database itself may be what is away: the page must hear of it all the same.
+            with suppress(StorageError):
+                self.refused(receiving, code)
+            self._end(receiving, "done" if receiving.found else "refused")
 
     def _read_all(self, receiving: Receiving) -> None:
         files = [receiving.folder / f"{number:06d}" for number in sorted(receiving.received)]
@@ -164,7 +204,8 @@ class Intake:
                 self._refuse(receiving, number, error)
                 continue
             finally:
-                receiving.read = min(receiving.read + 1, max(receiving.total, receiving.read + 1))
+                # An archive was one file until it was opened.
+                receiving.read += 1
                 receiving.total = max(receiving.total, receiving.read)
             if facts["kind"] == "photo":
                 receiving.pictures.append((len(receiving.pictures), media.path, facts))
@@ -186,6 +227,7 @@ class Intake:
                 self._take_study(receiving, uid, own, [m for m in members if m.handle in own])
             except (StorageError, Refused) as error:
                 receiving.refused.append({"n": None, "code": error.code, "facts": {}})
+                self.refused(receiving, error.code)
 
     def _take_study(
         self, receiving: Receiving, uid: str, files: Mapping[str, Read], members: list[Member]
@@ -198,14 +240,14 @@ class Intake:
         if any(files[m.handle].facts["identity"]["patient_id"] != identity["patient_id"] for m in members):
             raise Refused("storage.wrong_patient")
         with services.database.write(caller.actor) as tx:
-            patient_id = patients.add(tx, owner, identity)
+            patient_id = self._patient(tx, receiving, identity, studies.find_by_uid(tx, owner, uid))
             key = tx.patient_key(patient_id)
             known = {one.sha256 for one in files.values() if studies.instance_known(tx, owner, one.sha256)}
             tx.record(
                 "upload.finished", subject=tx.ref(patient_id), object_type="upload", object_id=receiving.id
             )
-        receiving.duplicates += len(known)
-        fresh = [one for one in files.values() if one.sha256 not in known]
+        fresh = list({one.sha256: one for one in files.values() if one.sha256 not in known}.values())
+        receiving.duplicates += len(files) - len(fresh)
         kept = []
         for one in fresh:
             with one.path.open("rb") as source:
@@ -224,11 +266,25 @@ class Intake:
                 m.handle: m.handle[4:] for m in before
             }
             study_id, _ = studies.put(
-                tx, owner, patient_id, _new_study(uid, everything, digests), study_id=receiving.study_id
+                tx, owner, patient_id, new_study(uid, everything, digests), study_id=receiving.study_id
             )
         receiving.found.append(study_id)
 
-    def _members_before(self, tx: Any, owner: str, uid: str) -> list[Member]:
+    def _patient(
+        self, tx: Tx, receiving: Receiving, identity: Mapping[str, Any], study_id: str | None
+    ) -> str:
+        """The patient these files belong to; raises WrongPatient before anything of them is kept.
+
+        study_id: a study that has the same UID already
+        """
+        owner = receiving.caller.user.id
+        patient_id = patients.add(tx, owner, identity)
+        joined = receiving.study_id or study_id
+        if joined is not None and studies.get(tx, joined, owner).patient_id != patient_id:
+            raise WrongPatient()
+        return patient_id
+
+    def _members_before(self, tx: Tx, owner: str, uid: str) -> list[Member]:
         """The files a study holds already, to be grouped anew together with what comes."""
         study_id = studies.find_by_uid(tx, owner, uid)
         if study_id is None:
@@ -244,13 +300,13 @@ class Intake:
         """Pictures without headers become one study of the patient a person named."""
         caller, services = receiving.caller, self.services
         identity = {
-            "name": {"alphabetic": str(details.get("patient_name") or "")},
-            "patient_id": str(details.get("patient_id") or ""),
+            "name": {"alphabetic": clean(details.get("patient_name"))},
+            "patient_id": clean(details.get("patient_id")),
             "birth_date": str(details.get("birth_date") or "").replace("-", ""),
             "sex": str(details.get("sex") or ""),
         }
         with services.database.write(caller.actor) as tx:
-            patient_id = patients.add(tx, caller.user.id, identity)
+            patient_id = self._patient(tx, receiving, identity, None)
             key = tx.patient_key(patient_id)
             tx.record(
                 "upload.finished", subject=tx.ref(patient_id), object_type="upload", object_id=receiving.id
@@ -259,6 +315,10 @@ class Intake:
         for _, path, facts in receiving.pictures:
             with path.open("rb") as source:
                 kept.append((services.files.keep(key, patient_id, source), facts))
+        with services.database.read(caller.actor) as tx:
+            receiving.duplicates += sum(
+                studies.instance_known(tx, caller.user.id, file.sha256) is not None for file, _ in kept
+            )
         pathology = details.get("kind") == "pathology"
         modality = "SM" if pathology else "XC"
         um = details.get("um_per_pixel")
@@ -278,10 +338,10 @@ class Intake:
         )
         study_facts = {
             "study_date": str(details.get("study_date") or "").replace("-", ""),
-            "description": str(details.get("description") or ""),
+            "description": clean(details.get("description")),
             "kind": "pathology" if pathology else "radiology",
             "headerless": True,
-            **{name: str(details.get(name) or "") for name in ("specimen", "block", "stain")},
+            **{name: clean(details.get(name)) for name in ("specimen", "block", "stain")},
         }
         series = NewSeries(key=uid, modality=modality, facts={"description": ""}, instances=instances)
         with services.database.write(caller.actor) as tx:
@@ -302,19 +362,15 @@ class Intake:
         """One file is refused with its reason, in the page and in the record; the others go on."""
         facts = {name: value for name, value in error.facts.items() if isinstance(value, int | str | bool)}
         receiving.refused.append({"n": number, "code": error.code, "facts": facts})
-        with self.services.database.write(receiving.caller.actor) as tx:
-            tx.record(
-                "upload.refused",
-                object_type="upload",
-                object_id=receiving.id,
-                outcome="failure",
-                reason=error.code,
-            )
+        self.refused(receiving, error.code)
 
     def _end(self, receiving: Receiving, state: str) -> None:
-        receiving.state = state
         self._clear(receiving)
-        self._note(receiving)
+        receiving.state = state
+        with suppress(StorageError):
+            self._note(receiving)
+            # From here on the rows tell how it ended; an upload that could not be noted is told from memory.
+            self.uploads.pop(receiving.id, None)
 
     def _clear(self, receiving: Receiving) -> None:
         shutil.rmtree(receiving.folder, ignore_errors=True)
@@ -333,56 +389,6 @@ def forget_interrupted(services: Services) -> None:
     if unfinished:
         with services.database.write(SYSTEM) as tx:
             uploads.interrupt_unfinished(tx)
-
-
-def _new_study(uid: str, members: list[Member], digests: Mapping[str, str]) -> NewStudy:
-    (grouped,) = group(members)
-    first = members[0].facts
-    study, name = (
-        first["study"],
-        first["study"].get("StudyDescription") or first["series"].get("SeriesDescription", ""),
-    )
-    modalities = list(dict.fromkeys(one.modality for one in grouped.series))
-    return NewStudy(
-        study_uid=uid,
-        modality=modalities[0],
-        facts={
-            "study_date": study.get("StudyDate", ""),
-            "study_time": study.get("StudyTime", ""),
-            "description": name,
-            "accession": study.get("AccessionNumber", ""),
-            "referrer": study.get("ReferringPhysicianName", ""),
-            "institution": study.get("InstitutionName", ""),
-            "region": study.get("BodyPartExamined", ""),
-            "kind": "pathology" if modalities[0] in ("SM", "GM") else "radiology",
-        },
-        series=[
-            NewSeries(
-                key=one.key,
-                modality=one.modality,
-                facts={
-                    "description": one.members[0].facts["series"].get("SeriesDescription", ""),
-                    "number": one.members[0].facts["series"].get("SeriesNumber", ""),
-                },
-                findings=[{"code": f.code, "facts": f.facts} for f in one.findings],
-                instances=[
-                    NewInstance(
-                        sop_uid=str(m.facts["sop_instance_uid"]),
-                        file_sha256=digests[m.handle],
-                        frames=int(m.facts["frames"]),
-                        facts=_slim(m.facts),
-                    )
-                    for m in one.members
-                ],
-            )
-            for one in grouped.series
-        ],
-    )
-
-
-def _slim(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What an instance keeps of its header: everything but the identity, which is the patient's."""
-    return {name: value for name, value in facts.items() if name != "identity"}
 
 
 def _sha256(path: Path) -> str:

@@ -102,9 +102,7 @@ PAGES = {
     "/admin/": ("", "system", "about"),
     "/audit/": ("", "about"),
 }
-SHELL = re.compile(
-    r"^(config|theme\.css|manifest\.json|(assets|static|svelte|gradio_api/startup-events)(/.*)?)$"
-)
+SHELL = re.compile(r"^(theme\.css|(assets|static)/.+)$")
 
 
 @cache

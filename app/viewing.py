@@ -46,7 +46,6 @@ def key_image(services: Services, tx: Tx, study: Study, view: Mapping[str, Any])
     return png(services.decoder.render(file_of(services, tx, instance), view_of(view, square=True)))
 
 
-def small(services: Services, tx: Tx, instance: Instance) -> bytes:
-    """A thumbnail of the middle frame as PNG."""
-    view = View(frame_index=instance.frames // 2, square=True)
-    return thumbnail(services.decoder.render(file_of(services, tx, instance), view))
+def small(services: Services, file: bytes, frames: int) -> bytes:
+    """A thumbnail of the middle frame of a file as PNG."""
+    return thumbnail(services.decoder.render(file, View(frame_index=frames // 2, square=True)))

@@ -1,5 +1,6 @@
 """Routes, pages, guard and lifespan in one application."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
 from app import errors, intake, queue
@@ -15,8 +17,11 @@ from app.guard import Guard
 from app.settings import Settings
 from app.ui.page import mount_pages
 from app.wiring import SYSTEM, Services, open_services, wipe_scratch
+from storage import sessions
+from storage.errors import StorageError
 
 STATIC = Path(__file__).parent / "static"
+UPKEEP_SECONDS = 60
 log = structlog.get_logger()
 
 
@@ -31,7 +36,9 @@ def create_app(settings: Settings, services: Services | None = None) -> ASGIApp:
         with parts.database.write(SYSTEM) as tx:
             tx.record("application.started")
         log.info("web process started", address=settings.address)
+        upkeep = asyncio.create_task(_upkeep(parts, app.state.intake))
         yield
+        upkeep.cancel()
         app.state.intake.close()
         with parts.database.write(SYSTEM) as tx:
             tx.record("application.stopped")
@@ -48,3 +55,21 @@ def create_app(settings: Settings, services: Services | None = None) -> ASGIApp:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     mount_pages(app, settings.scratch)
     return Guard(app, parts)
+
+
+async def _upkeep(services: Services, received: intake.Intake) -> None:
+    """Each minute: sign the log's end, forget sessions that are over, give up uploads that went silent."""
+    while True:
+        await asyncio.sleep(UPKEEP_SECONDS)
+        try:
+            await run_in_threadpool(keep_up, services, received)
+        except StorageError as error:
+            log.warning("upkeep failed", code=error.code)
+
+
+def keep_up(services: Services, received: intake.Intake) -> None:
+    """One round of it."""
+    services.database.seal_log()
+    with services.database.keep_house(SYSTEM) as tx:
+        sessions.end_expired(tx, idle=services.idle)
+    received.give_up_silent()

@@ -2,6 +2,8 @@
 
 import ast
 import importlib.util
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,3 +45,12 @@ def test_folders_only_look_downward(folder):
 def test_no_gpl_package_is_importable(name):
     """A GPL plug-in that slips in with an extra would change the licence of the whole."""
     assert importlib.util.find_spec(name) is None
+
+
+def test_the_web_process_never_loads_torch():
+    """Opening the page must not cost a GPU library."""
+    code = "import sys, app.web; print('torch' in sys.modules)"
+
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+    assert answer.stdout == "False\n", answer.stderr

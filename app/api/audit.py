@@ -1,7 +1,7 @@
 """The record, for the auditor: search, verify, take away."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -42,8 +42,8 @@ def search(
             action=action,
             subject=subject,
             object_id=object_id,
-            since=since,
-            until=until,
+            since=_utc(since),
+            until=_utc(until),
             before=cursor,
             limit=min(max(limit, 1), 500),
         )
@@ -55,6 +55,11 @@ def search(
         "cursor": entries[-1]["seq"] if len(entries) == min(max(limit, 1), 500) else None,
         "actions": list(ACTIONS),
     }
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    """A time without a zone is meant as UTC, as all times of the record are."""
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 @router.post("/verify")

@@ -29,7 +29,9 @@ def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> di
         study, series = studies.one_series(tx, series_id, caller.user.id)
         tx.record("study.read", subject=study.patient_ref, object_type="series", object_id=series_id)
         first = series.instances[0]
-        shown = services.decoder.frame(viewing.file_of(services, tx, first), 0)
+        data = viewing.file_of(services, tx, first)
+    # Outside the change: decoding may take as long as a hostile file makes it.
+    shown = services.decoder.frame(data, 0)
     facts = first.facts
     offered = [one for one in facts.get("windows") or () if one]
     if not offered and not shown.is_color:
@@ -81,7 +83,9 @@ def thumbnail(request: Request, series_id: str, caller: Caller = CLINICIAN) -> R
     services = services_of(request)
     with services.database.read(caller.actor) as tx:
         _, series = studies.one_series(tx, series_id, caller.user.id)
-        data = viewing.small(services, tx, series.instances[len(series.instances) // 2])
+        middle = series.instances[len(series.instances) // 2]
+        data = viewing.file_of(services, tx, middle)
+    data = viewing.small(services, data, middle.frames)
     return Response(data, media_type="image/png", headers=PRIVATE)
 
 
@@ -91,7 +95,8 @@ def raw(request: Request, instance_id: str, frame: int, caller: Caller = CLINICI
     services = services_of(request)
     with services.database.read(caller.actor) as tx:
         instance = studies.instance(tx, instance_id, caller.user.id)
-        shown = services.decoder.frame(viewing.file_of(services, tx, instance), frame)
+        data = viewing.file_of(services, tx, instance)
+    shown = services.decoder.frame(data, frame)
     headers = {
         **PRIVATE,
         "x-rows": str(shown.values.shape[0]),
@@ -122,5 +127,6 @@ def rendered(
     view = viewing.view_of({"frame": frame, "center": center, "width": width, "invert": invert})
     with services.database.read(caller.actor) as tx:
         instance = studies.instance(tx, instance_id, caller.user.id)
-        shown = services.decoder.render(viewing.file_of(services, tx, instance), view)
+        data = viewing.file_of(services, tx, instance)
+    shown = services.decoder.render(data, view)
     return Response(png(shown), media_type="image/png", headers=PRIVATE)

@@ -42,7 +42,7 @@ async def sign_in(request: Request) -> Response:
     form = await request.form()
     values = {name: str(form.get(name, ""))[:4000] for name in ("username", "password", "csrf", "next")}
     expected = request.cookies.get(FORM_COOKIE, "")
-    if not expected or not secrets.compare_digest(values["csrf"], expected):
+    if not expected or not secrets.compare_digest(values["csrf"].encode(), expected.encode()):
         raise Refused("app.foreign_origin")
     return await run_in_threadpool(_signed_in, request, values)
 

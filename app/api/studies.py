@@ -129,7 +129,9 @@ def thumbnail(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Re
         first = next((series for series in studies.series(tx, study) if series.instances), None)
         if first is None:
             raise NotFound(object="picture")
-        data = viewing.small(services, tx, first.instances[len(first.instances) // 2])
+        middle = first.instances[len(first.instances) // 2]
+        data = viewing.file_of(services, tx, middle)
+    data = viewing.small(services, data, middle.frames)
     return Response(data, media_type="image/png", headers={"cache-control": "private, max-age=600"})
 
 

@@ -1,10 +1,13 @@
 """Uploads: announce, send each file as a stream, finish, describe pictures that have no header."""
 
 import hashlib
-from typing import Any, Literal
+import secrets
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PlainSerializer
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
@@ -18,6 +21,9 @@ from storage.errors import NotFound
 
 router = APIRouter(tags=["uploads"], prefix="/api/uploads")
 CLINICIAN = allow("clinician")
+SLACK = 1 << 20
+"""Bytes by which an upload may exceed what was announced: a folder may change while it is sent."""
+Day = Annotated[date, PlainSerializer(date.isoformat, return_type=str)]
 
 
 class Announced(BaseModel):
@@ -38,9 +44,9 @@ class Details(BaseModel):
 
     patient_name: str = Field("", max_length=200)
     patient_id: str = Field("", max_length=64)
-    birth_date: str = Field("", pattern=r"^(\d{4}-\d{2}-\d{2})?$")
+    birth_date: Day | Literal[""] = ""
     sex: Literal["", "M", "F", "O"] = ""
-    study_date: str = Field("", pattern=r"^(\d{4}-\d{2}-\d{2})?$")
+    study_date: Day | Literal[""] = ""
     kind: Literal["radiology", "pathology"] = "radiology"
     specimen: str = Field("", max_length=200)
     block: str = Field("", max_length=64)
@@ -69,30 +75,44 @@ async def send(request: Request, upload_id: str, number: int, caller: Caller = C
     if receiving.state != "receiving" or not 0 <= number < receiving.announced["files"]:
         raise Refused("app.upload_state")
     limit = services_of(request).settings.upload_file_bytes
-    path, part = receiving.folder / f"{number:06d}", receiving.folder / f"{number:06d}.part"
-    size, digest = 0, hashlib.sha256()
+    room = receiving.announced["bytes"] + SLACK - sum(receiving.received.values())
+    room = min(limit, room + receiving.received.get(number, 0))
+    path = receiving.folder / f"{number:06d}"
+    part = receiving.folder / f"{number:06d}.{secrets.token_hex(4)}.part"
     try:
-        with part.open("wb") as target:
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > limit or size + sum(receiving.received.values()) > receiving.announced["bytes"] + (
-                    1 << 20
-                ):
-                    raise Refused("app.upload_too_large", what="bytes", limit=limit)
-                digest.update(chunk)
-                await run_in_threadpool(target.write, chunk)
-        expected = request.headers.get("content-length")
-        if expected is not None and int(expected) != size:
-            raise Refused("app.upload_cut")
+        size, sha256 = await _arrived(request, part, room)
         part.replace(path)
-    except ClientDisconnect as error:
-        raise Refused("app.upload_cut") from error
+    except Refused as error:
+        await run_in_threadpool(intake.refused, receiving, error.code)
+        raise
     except OSError as error:
+        await run_in_threadpool(intake.refused, receiving, "storage.disk_full")
         raise Refused("storage.disk_full") from error
     finally:
         part.unlink(missing_ok=True)
     intake.took(receiving, number, size)
-    return {"received": size, "sha256": digest.hexdigest()}
+    return {"received": size, "sha256": sha256}
+
+
+async def _arrived(request: Request, part: Path, room: int) -> tuple[int, str]:
+    """Write the body to a file; returns its size and digest. Raises Refused when it is too large or cut."""
+    size, digest = 0, hashlib.sha256()
+    expected = request.headers.get("content-length", "")
+    if expected.isdigit() and int(expected) > room:
+        raise Refused("app.upload_too_large", what="bytes", limit=room)
+    try:
+        with part.open("wb") as target:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > room:
+                    raise Refused("app.upload_too_large", what="bytes", limit=room)
+                digest.update(chunk)
+                await run_in_threadpool(target.write, chunk)
+    except ClientDisconnect as error:
+        raise Refused("app.upload_cut") from error
+    if expected.isdigit() and int(expected) != size:
+        raise Refused("app.upload_cut")
+    return size, digest.hexdigest()
 
 
 @router.post("/{upload_id}/finish", status_code=202)

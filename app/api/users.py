@@ -91,7 +91,9 @@ def mine(request: Request, caller: Caller = allow()) -> list[dict[str, Any]]:
 
 @router.post("/api/tokens", status_code=201)
 def new(request: Request, wanted: NewToken, caller: Caller = allow()) -> dict[str, Any]:
-    """A new token; its secret is shown this once."""
+    """A new token; its secret is shown this once. A token cannot make another and so outlive itself."""
+    if caller.csrf is None:
+        raise Refused("app.forbidden")
     with services_of(request).database.write(caller.actor) as tx:
         secret, token = tokens.add(
             tx, caller.user.id, label=wanted.label, lifetime=timedelta(days=wanted.days), scope=wanted.scope

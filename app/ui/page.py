@@ -3,7 +3,9 @@
 No patient datum passes through Gradio: its queue, its uploads and its file cache are never reached.
 """
 
+import asyncio
 import os
+import warnings
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -29,28 +31,35 @@ ISLANDS = {
 
 def mount_pages(app: FastAPI, scratch: Path) -> None:
     """Mount the four applications; the guard in front decides who reaches which."""
+    # Outside a running loop Gradio makes one for each of its locks and closes none of them.
+    asyncio.run(_mount_pages(app, scratch))
+
+
+async def _mount_pages(app: FastAPI, scratch: Path) -> None:
     os.environ["GRADIO_TEMP_DIR"] = str(scratch / "gradio")
     theme = gr.themes.Default(
         font=["system-ui", "Noto Sans KR", "Malgun Gothic", "sans-serif"],
         font_mono=["ui-monospace", "monospace"],
     )
     for mount in PAGES:
-        blocks = _blocks(ISLANDS[mount])
-        gr.mount_gradio_app(
-            app,
-            blocks,
-            path=mount.rstrip("/"),
-            run_history=False,
-            enable_monitoring=False,
-            footer_links=[],
-            show_error=False,
-            allowed_paths=[],
-            ssr_mode=False,
-            pwa=False,
-            mcp_server=False,
-            theme=theme,
-            head=HEAD,
-        )
+        with warnings.catch_warnings():
+            # Said of every application with several pages, also where it was not asked for.
+            warnings.filterwarnings("ignore", "SSR mode is not supported", UserWarning)
+            gr.mount_gradio_app(
+                app,
+                _blocks(ISLANDS[mount]),
+                path=mount.rstrip("/"),
+                run_history=False,
+                enable_monitoring=False,
+                footer_links=[],
+                show_error=False,
+                allowed_paths=[],
+                ssr_mode=False,
+                pwa=False,
+                mcp_server=False,
+                theme=theme,
+                head=HEAD,
+            )
 
 
 def _blocks(islands: dict[str, str]) -> gr.Blocks:
