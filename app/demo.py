@@ -39,8 +39,12 @@ def drawn_files() -> Iterator[bytes]:
     for seed, name, number, born, sex in chest:
         phantom = draw_phantom("chest", int(seed))
         header = _header(name, number, born, sex, "1", int(seed), "Chest PA (drawn)", "CHEST")
+        # The window that leaves 8 bits as they are: without one, the darkest pixel of the file would turn black.
+        window = {"WindowCenter": 128, "WindowWidth": 256}
         yield dicom_of(
-            phantom.pixels[..., 0], "DX", {**header, "ViewPosition": "PA", "ImagerPixelSpacing": [0.9, 0.9]}
+            phantom.pixels[..., 0],
+            "DX",
+            {**header, **window, "ViewPosition": "PA", "ImagerPixelSpacing": [0.9, 0.9]},
         )
     for place in range(8):
         phantom = draw_phantom("ct", 21 + place)
