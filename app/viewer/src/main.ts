@@ -17,6 +17,12 @@ interface Island {
 const ISLANDS: Record<string, () => Promise<Island>> = {
   worklist: () => import("./worklist"),
   study: () => import("./study"),
+  reviews: () => import("./reviews"),
+  review: () => import("./review"),
+  users: () => import("./users"),
+  system: () => import("./system"),
+  log: () => import("./log"),
+  about: () => import("./about"),
 };
 
 const mounted = new Map<HTMLElement, Unmount>();

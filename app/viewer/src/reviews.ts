@@ -1,0 +1,48 @@
+/** The researcher's list: signed reports without identity, judged or not; results to take away. */
+
+import { get } from "./api";
+import { fill, h } from "./dom";
+import { table } from "./form";
+import { t } from "./i18n";
+import { shell } from "./shell";
+import { complain } from "./toast";
+
+interface Line {
+  id: string;
+  number: number;
+  modality: string;
+  reviews: number;
+  mine: boolean;
+}
+
+export function mount(host: HTMLElement): () => void {
+  const page = shell(host, { title: t("ui.nav.reviews") });
+  const list = h("div", { class: "card" });
+  const exports = h(
+    "p",
+    { class: "row" },
+    ...(["export.csv", "export.jsonl", "codebook"] as const).map((file) =>
+      h("a", { class: "button small-button", href: `/api/review/${file}`, download: file === "codebook" ? "codebook.json" : file }, t(`ui.review.${file}`)),
+    ),
+  );
+  fill(page.main, h("div", { class: "plain-page" }, h("div", { class: "row spread" }, h("h1", {}, t("ui.nav.reviews")), exports), list));
+  void get<Line[]>("/api/review/reports").then((lines) => {
+    fill(list, lines.length === 0 ? h("p", { class: "muted" }, t("ui.review.none")) : listed(lines));
+    page.root.setAttribute("data-ready", "");
+  }, complain);
+  return page.destroy;
+}
+
+function listed(lines: Line[]): HTMLElement {
+  return table(
+    t("ui.nav.reviews"),
+    ["#", t("ui.review.modality"), t("ui.review.count"), t("ui.review.mine"), ""],
+    lines.map((line) => [
+      h("span", { class: "num" }, line.number),
+      line.modality,
+      h("span", { class: "num" }, line.reviews),
+      t(line.mine ? "ui.yes" : "ui.no"),
+      h("a", { class: "button small-button", href: `/research/read?id=${line.id}` }, t("ui.review.read")),
+    ]),
+  );
+}
