@@ -13,14 +13,19 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """One installation."""
 
-    model_config = SettingsConfigDict(env_prefix="DRAGONFLY_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="DRAGONFLY_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     data_dir: Path = Field(
-        Path("data"), description="Folder of database, keys, sealed files and scratch space."
+        Path("data"),
+        description="Folder of database, keys, sealed files and scratch space.",
+        examples=["/var/lib/dragonfly-med"],
     )
     database_url: str = Field(
         "",
         description="Database; empty: SQLite in the data folder. PostgreSQL: postgresql+psycopg://user@host/name.",
+        examples=["postgresql+psycopg://dragonfly@127.0.0.1/dragonfly"],
     )
     keys_dir: Path | None = Field(
         None, description="Folder of the site key and the audit keys; empty: keys in the data folder."
@@ -30,11 +35,16 @@ class Settings(BaseSettings):
     public_url: str = Field(
         "",
         description="Address people type, for example https://reading.hospital.example; empty: this host and port.",
+        examples=["https://reading.hospital.example"],
     )
     allowed_hosts: str = Field(
         "", description="Further host names, separated by commas, under which the pages may be asked for."
     )
-    proxy_headers: bool = Field(False, description="Trust X-Forwarded headers: only behind our own proxy.")
+    proxy_headers: bool = Field(
+        False,
+        description="Trust X-Forwarded headers: only behind our own proxy on this machine.",
+        examples=["true"],
+    )
     institution: str = Field("Dragonfly Hospital", description="Name of the institution in the letterhead.")
     department: str = Field("Department of Radiology", description="Department in the letterhead.")
     session_idle_minutes: int = Field(15, description="Minutes without use after which a session ends.")
@@ -92,3 +102,15 @@ class Settings(BaseSettings):
         public = self.public_url.split("://")[-1].rstrip("/")
         local = {f"{name}:{self.port}" for name in ("127.0.0.1", "localhost", self.host)}
         return frozenset(named | local | ({public} if public else set()))
+
+
+def example() -> str:
+    """`deploy/env.example`: every setting with its sentence, set as for a hospital, at its default elsewhere."""
+    lines = [
+        "# Every setting of Dragonfly-Med. An empty value stands for the default.",
+        "# Written by `python -c 'from app.settings import example; print(example(), end=str())'`.",
+    ]
+    for name, field in Settings.model_fields.items():
+        value = field.examples[0] if field.examples else field.default
+        lines += ["", f"# {field.description}", f"DRAGONFLY_{name.upper()}={'' if value is None else value}"]
+    return "\n".join(lines) + "\n"
