@@ -16,7 +16,13 @@ def parser() -> argparse.ArgumentParser:
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, (text, arguments, run) in commands.VERBS.items():
-        verb = verbs.add_parser(name, help=text, description=text)
+        verb = verbs.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog=commands.EXAMPLES[name],
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         for flags, options in arguments:
             verb.add_argument(*flags, **options)
         verb.set_defaults(run=run)

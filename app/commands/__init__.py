@@ -11,6 +11,12 @@ from app.settings import Settings
 Run = Callable[[Settings, Namespace], int | None]
 Arguments = list[tuple[tuple[str, ...], dict[str, Any]]]
 PATH: dict[str, Any] = {"type": Path}
+WINDOW: dict[str, Any] = {
+    "type": float,
+    "nargs": 2,
+    "metavar": ("CENTER", "WIDTH"),
+    "help": "in the unit of the values, HU for CT",
+}
 
 VERBS: dict[str, tuple[str, Arguments, Run]] = {
     "demo": (
@@ -42,12 +48,16 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
     "user": (
         "Add a person, or give them a new password; the password is read from standard input.",
         [
-            (("action",), {"choices": ["add", "password", "list"]}),
-            (("username",), {"nargs": "?", "default": ""}),
+            (("action",), {"choices": ["add", "password", "list"], "help": "what to do"}),
+            (("username",), {"nargs": "?", "default": "", "help": "name to sign in with"}),
             (("--name",), {"default": "", "help": "name as it stands on signed reports"}),
             (
                 ("--role",),
-                {"choices": ["clinician", "researcher", "admin", "auditor"], "default": "clinician"},
+                {
+                    "choices": ["clinician", "researcher", "admin", "auditor"],
+                    "default": "clinician",
+                    "help": "exactly one each; an admin sees no patient, an auditor only the record",
+                },
             ),
         ],
         running.user,
@@ -66,37 +76,40 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
     "render": (
         "Write what the reader is shown of a file as PNG (default: the file's first window or VOI LUT).",
         [
-            (("file",), PATH),
-            (("out",), PATH),
+            (("file",), {**PATH, "help": "DICOM, PNG, JPEG or TIFF file"}),
+            (("out",), {**PATH, "help": "PNG file to write"}),
             (("--frame",), {"type": int, "default": 0, "help": "frame, counted from 0"}),
-            (("--window",), {"type": float, "nargs": 2, "metavar": ("CENTER", "WIDTH")}),
+            (("--window",), WINDOW),
         ],
         pictures.render,
     ),
     "ask": (
         "Ask a question about a picture on the terminal.",
         [
-            (("file",), PATH),
-            (("question",), {}),
+            (("file",), {**PATH, "help": "DICOM, PNG, JPEG or TIFF file"}),
+            (("question",), {"help": "in the language of the model; the demonstration model knows English"}),
             (("--model",), {**PATH, "help": "checkpoint folder (default: the demonstration model)"}),
-            (("--frame",), {"type": int, "default": 0}),
-            (("--window",), {"type": float, "nargs": 2, "metavar": ("CENTER", "WIDTH")}),
+            (("--frame",), {"type": int, "default": 0, "help": "frame, counted from 0"}),
+            (("--window",), WINDOW),
         ],
         pictures.ask,
     ),
     "convert": (
         "Write a published checkpoint (pickles) as safetensors that stand alone.",
-        [(("source",), PATH), (("target",), PATH)],
+        [
+            (("source",), {**PATH, "help": "folder as it was downloaded"}),
+            (("target",), {**PATH, "help": "folder to write"}),
+        ],
         models.convert,
     ),
     "train-demo": (
         "Make the demonstration model again from its drawings (about 45 CPU minutes).",
         [
             (("out",), {**PATH, "help": "folder to write"}),
-            (("--drawings",), {"type": int, "default": 6000}),
-            (("--tower-steps",), {"type": int, "default": 1800}),
-            (("--steps",), {"type": int, "default": 2600}),
-            (("--seed",), {"type": int, "default": 6}),
+            (("--drawings",), {"type": int, "default": 6000, "help": "how many pictures are drawn"}),
+            (("--tower-steps",), {"type": int, "default": 1800, "help": "steps for the vision tower"}),
+            (("--steps",), {"type": int, "default": 2600, "help": "steps for the whole"}),
+            (("--seed",), {"type": int, "default": 6, "help": "the same seed gives the same weights"}),
         ],
         models.train_demo,
     ),
@@ -104,7 +117,7 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         "Measure the demonstration model on held-out drawings.",
         [
             (("--model",), {**PATH, "help": "checkpoint folder (default: the one that is shipped)"}),
-            (("--count",), {"type": int, "default": 600}),
+            (("--count",), {"type": int, "default": 600, "help": "how many drawings"}),
             (("--card",), {"action": "store_true", "help": "write the figures into the model card"}),
         ],
         models.evaluate_demo,
@@ -115,4 +128,20 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         running.doctor,
     ),
     "bench": ("Print figures of speed and memory; asserts nothing.", [], models.bench),
+}
+
+EXAMPLES: dict[str, str] = {
+    "demo": "Prints the address and the sign-ins; Ctrl-C stops it.\n\n  dragonfly-med demo --folder /tmp/demo",
+    "serve": "Behind a proxy with TLS set DRAGONFLY_PUBLIC_URL.\n\n  DRAGONFLY_PORT=7860 dragonfly-med serve",
+    "work": "On a stop it hands over what it does.\n\n  DRAGONFLY_DEVICE=cuda dragonfly-med work --model /srv/med",
+    "migrate": "Run it after every upgrade, before web and workers.\n\n  dragonfly-med migrate",
+    "user": "  echo 'a long password' | dragonfly-med user add dr.lee --name 'Lee, Seoyeon' --role clinician",
+    "verify": "  dragonfly-med verify\n  dragonfly-med verify audit-log.jsonl --public public.pem --first-key first.key",
+    "render": "  dragonfly-med render slice.dcm slice.png --window 40 400",
+    "ask": "  dragonfly-med ask chest.dcm 'Is the heart enlarged?'",
+    "convert": "  dragonfly-med convert ~/Llama-3-8B-Dragonfly-Med-v1 /srv/med",
+    "train-demo": "  dragonfly-med train-demo /tmp/demo-model",
+    "evaluate-demo": "  dragonfly-med evaluate-demo --count 100",
+    "doctor": "Exit status: 0 all is well, 1 something is to be fixed.\n\n  dragonfly-med doctor",
+    "bench": "  dragonfly-med bench",
 }

@@ -4,8 +4,7 @@ import sys
 from argparse import Namespace
 
 from app.settings import Settings
-from app.wiring import SYSTEM, open_database
-from storage.audit.search import verify_rows
+from storage.audit.search import verify_database
 from storage.verifier import CANNOT_TELL, CLEAN, TAMPERED, Verdict, parse_anchor, read_first_key
 from storage.verifier import verify as verify_file
 
@@ -31,9 +30,4 @@ def _verdict(settings: Settings, options: Namespace) -> Verdict:
     anchors = dict(map(parse_anchor, options.anchor))
     if options.log is not None:
         return verify_file(options.log, public, first_key, anchors)
-    database = open_database(settings)
-    try:
-        with database.read(SYSTEM) as tx:
-            return verify_rows(tx.session, public, first_key, anchors)
-    finally:
-        database.close()
+    return verify_database(settings.url, public, first_key, anchors)

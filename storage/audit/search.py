@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from sqlalchemy import select
+from sqlalchemy import NullPool, create_engine, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from storage.rows import AuditCheckpointRow, AuditEventRow, AuditHeadRow, AuditIndexRow
@@ -78,6 +80,22 @@ def verify_rows(
         return Verdict(TAMPERED, checker.size, (f"First broken: {broken}.",))
     except CannotTell as error:
         return Verdict(CANNOT_TELL, checker.size, (f"Cannot tell: {error}",))
+
+
+def verify_database(
+    url: str, public_pem: bytes, first_key: bytes | None = None, anchors: dict[int, str] | None = None
+) -> Verdict:
+    """The verdict about a database as it lies there; nothing is made, migrated or started for it."""
+    engine = create_engine(url, poolclass=NullPool)
+    try:
+        if engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).exists():
+            return Verdict(CANNOT_TELL, 0, ("Cannot tell: there is no database.",))
+        with Session(engine) as session:
+            return verify_rows(session, public_pem, first_key, anchors)
+    except SQLAlchemyError as error:
+        return Verdict(CANNOT_TELL, 0, (f"Cannot tell: {type(error).__name__}.",))
+    finally:
+        engine.dispose()
 
 
 def _events(session: Session, size: int) -> Iterator[tuple[int, int, bytes, bytes]]:
