@@ -6,15 +6,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from PIL import Image, ImageCms, ImageOps
 
-from dicom.errors import Damaged, EmptyFile, NotAnImage, TooLarge
+from dicom.errors import Damaged, DicomError, EmptyFile, NotAnImage, TooLarge
 from dicom.guard import Limits
 from dicom.reading import Frame, Inspection
 from dicom.uids import content_uid
+from dicom.windowing import Values
 
 FORMATS = ("PNG", "JPEG", "TIFF")
-_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", *_TIFF)
+BITS_PER_SAMPLE = 258
+# How a stated orientation is undone (TIFF 6.0, Orientation).
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def is_photo(head: bytes) -> bool:
@@ -32,7 +46,7 @@ class Photo:
         self.data = source if isinstance(source, bytes) else source.read_bytes()
         if not self.data:
             raise EmptyFile()
-        self.rgb = _decoded(self.data, self.limits)
+        self.rgb, self.pages = _decoded(self.data, self.limits)
 
     def inspect(self) -> Inspection:
         """Size, and UIDs derived from the content, so that the same picture is known again."""
@@ -47,6 +61,7 @@ class Photo:
             sop_instance_uid=uid,
             series_instance_uid=uid,
             study_instance_uid=uid,
+            warnings=("dicom.warning.first_page",) if self.pages > 1 else (),
         )
 
     def frame(self, index: int = 0) -> Frame:
@@ -54,40 +69,89 @@ class Photo:
         return Frame(values=self.rgb, is_color=True)
 
 
-def _decoded(data: bytes, limits: Limits) -> np.ndarray[Any, Any]:
+def _decoded(data: bytes, limits: Limits) -> tuple[Values, int]:
+    """The picture and how many pages there are; only the first is shown."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(BytesIO(data), formats=FORMATS) as opened:
-                pixels = opened.width * opened.height
-                if pixels > limits.picture_pixels:
-                    raise TooLarge(what="pixels", found=pixels, limit=limits.picture_pixels)
-                opened.load()
-                upright = ImageOps.exif_transpose(opened)
-                return np.asarray(_srgb(upright), np.uint8)
-    except TooLarge:
+            try:
+                return _by_pillow(data, limits)
+            except (Image.UnidentifiedImageError, _Deep):
+                if not data.startswith(_TIFF):
+                    raise
+                return _by_tifffile(data, limits)
+    except DicomError:
         raise
     except Image.DecompressionBombError as error:
-        raise TooLarge(what="pixels", found="over", limit=limits.picture_pixels) from error
+        raise TooLarge(what="pixels", found="> 178,000,000", limit=f"{limits.picture_pixels:,}") from error
     except Image.UnidentifiedImageError as error:
         raise NotAnImage() from error
-    except Exception as error:  # Pillow raises many kinds for broken files
+    except MemoryError as error:
+        raise TooLarge(what="memory") from error
+    except Exception as error:  # both libraries raise many kinds for broken files
         raise Damaged(what="picture", kind=type(error).__name__) from error
 
 
+class _Deep(Exception):
+    """Color of more than 8 bits in planes, which Pillow opens and reads wrongly."""
+
+
+def _by_pillow(data: bytes, limits: Limits) -> tuple[Values, int]:
+    with Image.open(BytesIO(data), formats=FORMATS) as opened:
+        _check_size(opened.width * opened.height, limits)
+        bits = getattr(opened, "tag_v2", {}).get(BITS_PER_SAMPLE, ())
+        if isinstance(bits, tuple) and len(bits) > 1 and max(bits) > 8:
+            raise _Deep
+        opened.load()
+        pages = int(getattr(opened, "n_frames", 1)) if opened.format == "TIFF" else 1
+        return np.asarray(_srgb(ImageOps.exif_transpose(opened)), np.uint8), pages
+
+
+def _by_tifffile(data: bytes, limits: Limits) -> tuple[Values, int]:
+    """Color of 16 bits and other TIFF that Pillow does not know; raises NotAnImage for what is no gray or RGB."""
+    try:
+        tiff = tifffile.TiffFile(BytesIO(data))
+    except Exception as error:
+        raise NotAnImage() from error
+    with tiff:
+        if not len(tiff.pages):
+            raise NotAnImage()
+        page: Any = tiff.pages[0]
+        _check_size(page.imagewidth * page.imagelength * max(page.imagedepth, 1), limits)
+        if page.photometric not in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.MINISBLACK):
+            raise NotAnImage()
+        values = np.asarray(page.asarray())
+        if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and values.ndim == 3:
+            values = np.moveaxis(values, 0, -1)
+        if values.dtype == np.uint16 and values.ndim == 3:
+            values = (values >> 8).astype(np.uint8)
+        if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, 4)):
+            raise NotAnImage()
+        picture = (
+            Image.fromarray(values) if values.dtype == np.uint8 else Image.fromarray(_eight_bits(values))
+        )
+        tag = page.tags.get("Orientation")
+        turn = _TURNS.get(int(tag.value)) if tag is not None else None
+        upright = picture.transpose(turn) if turn is not None else picture
+        return np.asarray(_srgb(upright), np.uint8), len(tiff.pages)
+
+
+def _check_size(pixels: int, limits: Limits) -> None:
+    if pixels > limits.picture_pixels:
+        raise TooLarge(what="pixels", found=f"{pixels:,}", limit=f"{limits.picture_pixels:,}")
+
+
 def _srgb(picture: Image.Image) -> Image.Image:
-    """8-bit sRGB: profile applied, transparency on white, 16 bits stretched to what they use."""
-    if picture.mode in ("I;16", "I;16B", "I", "F"):
-        values = np.asarray(picture, np.float64)
-        span = max(float(values.max() - values.min()), 1e-9)
-        top = 65535.0 if picture.mode.startswith("I;16") and values.max() > 4095 else None
-        scaled = values / top * 255 if top else (values - values.min()) / span * 255
-        return Image.fromarray(np.rint(scaled).astype(np.uint8)).convert("RGB")
+    """8-bit sRGB: profile applied, transparency on white."""
+    if picture.mode.startswith("I") or picture.mode == "F":
+        return Image.fromarray(_eight_bits(np.asarray(picture))).convert("RGB")
     profile = picture.info.get("icc_profile")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         layered = picture.convert("RGBA")
         ground = Image.new("RGBA", layered.size, "white")
         picture = Image.alpha_composite(ground, layered).convert("RGB")
+    elif picture.mode == "P":
+        picture = picture.convert("RGB")
     if profile and picture.mode in ("RGB", "CMYK"):
         try:
             source = ImageCms.ImageCmsProfile(BytesIO(profile))
@@ -96,6 +160,18 @@ def _srgb(picture: Image.Image) -> Image.Image:
             )
             if converted is not None:
                 return converted
-        except ImageCms.PyCMSError:
+        except (ImageCms.PyCMSError, OSError, ValueError):
             pass  # a broken profile is no reason to refuse the picture; its numbers are shown as sRGB
     return picture.convert("RGB")
+
+
+def _eight_bits(values: Values) -> Values:
+    """Gray of more than 8 bits: whole numbers by the smallest usual depth that holds them, others by their range.
+
+    A depth and not the range: two pictures of one camera keep their brightness to each other.
+    """
+    numbers = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
+    low, high = float(numbers.min()), float(numbers.max())
+    if values.dtype.kind in "iu" and low >= 0 and high <= 65535:
+        low, high = 0.0, next(float((1 << bits) - 1) for bits in (8, 10, 12, 14, 16) if high < 1 << bits)
+    return np.rint((numbers - low) / max(high - low, 1e-9) * 255).astype(np.uint8)

@@ -84,6 +84,8 @@ def _series(members: list[Member]) -> list[Series]:
             findings.append(SeriesFinding("series.split", {"stacks": len(stacks)}))
         if "LOCALIZER" in (ordered[0].facts.get("image_type") or ()):
             findings.append(SeriesFinding("series.localizer"))
+        codes = sorted({code for member in ordered for code in member.facts.get("warnings") or ()})
+        findings += [SeriesFinding(code) for code in codes]
         found.append(Series(key, str(ordered[0].facts["modality"]), tuple(ordered), tuple(findings)))
     return found
 
