@@ -58,7 +58,8 @@ export function shell(host: HTMLElement, options: ShellOptions): Shell {
   main.tabIndex = -1;
   document.title = `${options.title} · Dragonfly-Med`;
   applyTheme(options.readingRoom ? roomTheme() : me().theme);
-  host.append(root);
+  // Beside Gradio's element and not inside it: its style sheet names every tag below itself, tables and fields included.
+  host.ownerDocument.body.append(root);
 
   const refresh = () => void showStatus(state);
   refresh();
