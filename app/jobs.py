@@ -50,6 +50,12 @@ def begin(worker: Worker, answer_id: str) -> StoredAnswer | None:
     return started
 
 
+def piece_key(worker: Worker, answer_id: str) -> bytes:
+    """The key that seals the pieces of an answer on their way to the reader."""
+    with worker.services.database.read(worker.actor) as tx:
+        return answers.piece_key(tx, _study(tx, answer_id))
+
+
 def answer(worker: Worker, asked: StoredAnswer, say: Say, stopped: threading.Event) -> None:
     """Look, speak piece by piece, and keep the result; a failure is kept with its cause."""
     try:

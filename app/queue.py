@@ -39,7 +39,7 @@ class Queue:
         )
 
     async def follow(self, answer_id: str, offset: int = 0) -> AsyncIterator[dict[str, Any]]:
-        """Pieces from `offset` on, as they come: attempt a, number s, text t. Ends with the work."""
+        """Pieces from `offset` on, as they come: attempt a, number s, sealed text t. Ends with the work."""
         async for piece in self._client.read_stream_async(
             answer_id, STREAM, offset=offset, polling_interval_sec=0.05
         ):

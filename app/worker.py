@@ -19,7 +19,7 @@ from app.queue import NAME, QUEUE, STREAM, VERSION, WORKFLOW, Queue, prepare
 from app.settings import Settings
 from app.wiring import Services, open_answerer, open_services
 from storage import workers
-from storage.answers import StoredAnswer
+from storage.answers import StoredAnswer, seal_piece
 from storage.database import Actor
 
 COALESCE_SECONDS = 0.04
@@ -45,6 +45,7 @@ async def _answer(answer_id: str) -> None:
     asked = await loop.run_in_executor(state.pool, jobs.begin, state.worker, answer_id)
     if asked is None:
         return
+    key = await loop.run_in_executor(state.pool, jobs.piece_key, state.worker, answer_id)
     pieces: asyncio.Queue[tuple[int, str] | None] = asyncio.Queue()
     stopped = threading.Event()
 
@@ -54,7 +55,7 @@ async def _answer(answer_id: str) -> None:
     work = loop.run_in_executor(state.pool, jobs.answer, state.worker, asked, say, stopped)
     work.add_done_callback(lambda _: pieces.put_nowait(None))
     try:
-        await _write_pieces(asked, pieces)
+        await _write_pieces(asked, key, pieces)
         await work
     except BaseException:
         # Cancelled by the reader, or taken over: the model stops at its next token, and what it said is kept.
@@ -63,8 +64,13 @@ async def _answer(answer_id: str) -> None:
         raise
 
 
-async def _write_pieces(asked: StoredAnswer, pieces: "asyncio.Queue[tuple[int, str] | None]") -> None:
-    """One stream item for all pieces of 40 ms: a database write for each token would cap the speed."""
+async def _write_pieces(
+    asked: StoredAnswer, key: bytes, pieces: "asyncio.Queue[tuple[int, str] | None]"
+) -> None:
+    """One stream item for all pieces of 40 ms: a database write for each token would cap the speed.
+
+    Sealed, because the job engine keeps its streams, and erasing a patient must reach them too.
+    """
     while (first := await pieces.get()) is not None:
         await asyncio.sleep(COALESCE_SECONDS)
         text, last = [first[1]], False
@@ -74,7 +80,8 @@ async def _write_pieces(asked: StoredAnswer, pieces: "asyncio.Queue[tuple[int, s
                 last = True
                 break
             text.append(more[1])
-        await DBOS.write_stream_async(STREAM, {"a": asked.attempt, "s": first[0], "t": "".join(text)})
+        sealed = seal_piece(key, asked.id, "".join(text))
+        await DBOS.write_stream_async(STREAM, {"a": asked.attempt, "s": first[0], "t": sealed})
         if last:
             return
 

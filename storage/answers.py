@@ -3,6 +3,7 @@
 The id of an answer is the id of the work that produces it, so running that work twice leaves one answer.
 """
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from storage.audit.canonical import canonical
 from storage.database import Tx, new_id, sha256_of
 from storage.errors import NotFound
 from storage.rows import AnswerRow
+from storage.sealing import derived, seal, unseal
 from storage.studies import Study
 
 Kind = Literal["question", "caption", "report_findings", "report_impression"]
@@ -206,6 +208,21 @@ def unfinished(tx: Tx) -> list[str]:
         select(AnswerRow.id).where(AnswerRow.state.in_(("waiting", "running"))).order_by(AnswerRow.asked_at)
     )
     return list(tx.session.execute(query).scalars())
+
+
+def piece_key(tx: Tx, study: Study) -> bytes:
+    """The key for the pieces of an answer while they travel through the job engine's own tables."""
+    return derived(tx.patient_key(study.patient_id), b"pieces")
+
+
+def seal_piece(key: bytes, answer_id: str, text: str) -> str:
+    """A piece as text that says nothing without the patient's key."""
+    return base64.b64encode(seal(key, text.encode(), answer_id.encode())).decode()
+
+
+def open_piece(key: bytes, answer_id: str, sealed: str) -> str:
+    """The piece; raises Unreadable."""
+    return unseal(key, base64.b64decode(sealed), answer_id.encode()).decode()
 
 
 def _row(tx: Tx, answer_id: str) -> AnswerRow:

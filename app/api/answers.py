@@ -107,20 +107,20 @@ async def stream(
     A higher attempt starts the text anew: another worker took over.
     """
     services, queue = services_of(request), queue_of(request)
-    await run_in_threadpool(_read, services, caller, answer_id)
-    events = _events(services, queue, caller, answer_id, max(0, offset))
+    key = await run_in_threadpool(_piece_key, services, caller, answer_id)
+    events = _events(services, queue, caller, answer_id, key, max(0, offset))
     return StreamingResponse(events, media_type="text/event-stream")
 
 
 async def _events(
-    services: Services, queue: Queue, caller: Caller, answer_id: str, offset: int
+    services: Services, queue: Queue, caller: Caller, answer_id: str, key: bytes, offset: int
 ) -> AsyncIterator[str]:
     items: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
 
     async def pump(start: int) -> None:
         with suppress(Exception):
             async for piece in queue.follow(answer_id, start):
-                items.put_nowait(piece)
+                items.put_nowait({**piece, "t": answers.open_piece(key, answer_id, piece["t"])})
         items.put_nowait(None)
 
     seen, begun = offset, False
@@ -149,6 +149,13 @@ async def _events(
 
 def _event(name: str, data: dict[str, Any]) -> str:
     return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+def _piece_key(services: Services, caller: Caller, answer_id: str) -> bytes:
+    with services.database.write(caller.actor) as tx:
+        study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id)
+        tx.record("answer.read", subject=study.patient_ref, object_type="answer", object_id=answer_id)
+        return answers.piece_key(tx, study)
 
 
 def _read(services: Services, caller: Caller, answer_id: str) -> StoredAnswer:

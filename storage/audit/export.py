@@ -34,14 +34,16 @@ def _lines(
     session: Session, head: AuditHeadRow, checkpoints: dict[int, AuditCheckpointRow]
 ) -> Iterator[bytes]:
     yield canonical({"format": FORMAT, "log": head.log, "size": head.size}) + b"\n"
-    rows = session.execute(
+    query = (
         select(AuditEventRow.seq, AuditEventRow.epoch, AuditEventRow.body, AuditEventRow.mac)
         .where(AuditEventRow.seq < head.size)
         .order_by(AuditEventRow.seq)
         .execution_options(yield_per=2000)
     )
-    for seq, epoch, body, mac in rows:
-        yield canonical({"body": json.loads(body), "epoch": epoch, "mac": mac.hex()}) + b"\n"
-        if checkpoint := checkpoints.get(seq + 1):
-            line = {"checkpoint": json.loads(checkpoint.body), "signature": checkpoint.sig.hex()}
-            yield canonical(line) + b"\n"
+    # Closed also when the reader goes away half-way: PostgreSQL keeps a cursor open for it.
+    with session.execute(query) as rows:
+        for seq, epoch, body, mac in rows:
+            yield canonical({"body": json.loads(body), "epoch": epoch, "mac": mac.hex()}) + b"\n"
+            if checkpoint := checkpoints.get(seq + 1):
+                line = {"checkpoint": json.loads(checkpoint.body), "signature": checkpoint.sig.hex()}
+                yield canonical(line) + b"\n"

@@ -1,7 +1,8 @@
 """Finding entries: by person, action, subject and time; newest first."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -61,20 +62,17 @@ def verify_rows(
     ).one_or_none()
     if head is None:
         return Verdict(CANNOT_TELL, 0, ("Cannot tell: there is no log.",))
-    sealed = {
-        size: (body, sig)
-        for size, body, sig in session.execute(
-            select(AuditCheckpointRow.size, AuditCheckpointRow.body, AuditCheckpointRow.sig)
-        )
-        if size <= head.size
-    }
+    # As many checkpoints as the head knows of: one may have been signed since it was read.
+    checkpoints = (
+        select(AuditCheckpointRow.size, AuditCheckpointRow.body, AuditCheckpointRow.sig)
+        .order_by(AuditCheckpointRow.size)
+        .limit(head.epoch)
+    )
+    sealed = {size: (body, sig) for size, body, sig in session.execute(checkpoints)}
     try:
-        lines = check_rows(
-            checker,
-            _events(session, head.size),
-            sealed,
-            (head.log, head.size, head.epoch, head.front, head.mac),
-        )
+        end = (head.log, head.size, head.epoch, head.front, head.mac)
+        with closing(_events(session, head.size)) as events:
+            lines = check_rows(checker, events, sealed, end)
         return Verdict(0, checker.size, lines)
     except Broken as broken:
         return Verdict(TAMPERED, checker.size, (f"First broken: {broken}.",))
@@ -98,11 +96,13 @@ def verify_database(
         engine.dispose()
 
 
-def _events(session: Session, size: int) -> Iterator[tuple[int, int, bytes, bytes]]:
+def _events(session: Session, size: int) -> Generator[tuple[int, int, bytes, bytes], None, None]:
     query = (
         select(AuditEventRow.seq, AuditEventRow.epoch, AuditEventRow.body, AuditEventRow.mac)
         .where(AuditEventRow.seq < size)
         .order_by(AuditEventRow.seq)
         .execution_options(yield_per=2000)
     )
-    yield from ((seq, epoch, body, mac) for seq, epoch, body, mac in session.execute(query))
+    # Closed also when the first broken entry ends the reading: PostgreSQL keeps a cursor open for it.
+    with session.execute(query) as rows:
+        yield from ((seq, epoch, body, mac) for seq, epoch, body, mac in rows)

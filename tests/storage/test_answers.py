@@ -6,7 +6,7 @@ import pytest
 
 from storage import answers, patients, studies
 from storage.audit.search import find
-from storage.errors import NotFound
+from storage.errors import NotFound, Unreadable
 from storage.studies import NewStudy
 
 PROMPT = {"name": "question", "version": 3, "sha256": "c" * 64, "question": "not for the log"}
@@ -117,3 +117,15 @@ def test_an_answer_is_found_through_its_study_alone(database, clinician, study, 
         )
         with pytest.raises(NotFound):
             answers.get(tx, studies.get(tx, other, clinician.id), asked)
+
+
+def test_pieces_on_their_way_are_sealed(database, clinician, study, asked):
+    """The job engine keeps its streams in tables of its own; without the patient's key they say nothing."""
+    with database.read(clinician) as tx:
+        key = answers.piece_key(tx, study)
+
+    sealed = answers.seal_piece(key, asked, "심장이 커져 있습니다")
+
+    assert sealed.isascii() and answers.open_piece(key, asked, sealed) == "심장이 커져 있습니다"
+    with pytest.raises(Unreadable):
+        answers.open_piece(key, "another answer", sealed)
