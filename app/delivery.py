@@ -124,7 +124,8 @@ def report_content(
     names = {user.id: user.display_name for user in users.everyone(tx)}
     return ReportContent(
         **head,
-        title=_title(study, words),
+        # The description of a study is free text of its header: it may hold anything.
+        title=f"{study.modality} · {words.both('report')}" if deidentified else _title(study, words),
         patient=() if deidentified else _patient(study, words),
         study=_examination(study, words, deidentified=deidentified),
         figures=figures,

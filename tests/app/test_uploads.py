@@ -389,9 +389,9 @@ def test_marks_are_kept_and_removed(world, sent):
     drawn = {"tool": "length", "instance_id": frame["instance_id"], "frame": 0, "points": [[1, 2], [3, 4]]}
 
     mark = browser.post(f"/api/studies/{study_id}/marks", json=drawn).json()
-    kept = browser.get(f"/api/studies/{study_id}/marks").json()
+    kept = browser.get(f"/api/studies/{study_id}/marks").json()["marks"]
     browser.delete(f"/api/studies/{study_id}/marks/{mark['id']}")
 
     assert kept == [mark]
     assert mark["points"] == [[1, 2], [3, 4]]
-    assert browser.get(f"/api/studies/{study_id}/marks").json() == []
+    assert browser.get(f"/api/studies/{study_id}/marks").json() == {"marks": []}
