@@ -7,6 +7,7 @@ import numpy as np
 
 Values = np.ndarray[Any, Any]
 Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
+TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,10 @@ def presets_for(modality: str, *words: str) -> dict[str, Window]:
 def apply_window(values: Values, window: Window) -> Values:
     """Shares of full brightness, 0 to 1, of the values' shape (C.11.2.1.2.1, C.11.2.1.3)."""
     x, center, width = np.nan_to_num(values.astype(np.float64)), window.center, window.width
-    if window.function == "LINEAR_EXACT":
-        shares: Values = np.clip((x - center) / width + 0.5, 0, 1)
+    # Values with fractions (a dose, an uptake) may be read through less than 1: there LINEAR would be a threshold.
+    fine = window.function == "LINEAR" and width <= 1 and values.dtype.kind == "f"
+    if window.function == "LINEAR_EXACT" or fine:
+        shares: Values = np.clip((x - center) / max(width, TINY) + 0.5, 0, 1)
     elif window.function == "SIGMOID":
         shares = 1 / (1 + np.exp(np.clip(-4 * (x - center) / width, -60, 60)))
     elif width <= 1:

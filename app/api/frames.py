@@ -37,7 +37,9 @@ def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> di
     if not offered and not shown.is_color:
         offered = [{"center": shown.window.center, "width": shown.window.width, "explanation": ""}]
     words = (str(study.facts.get("region") or ""), str(study.facts.get("description") or ""))
-    presets = presets_for(series.modality, *words, str(series.facts.get("description") or ""))
+    # Presets are numbers of Hounsfield: they mean nothing where the header says another unit.
+    described = str(series.facts.get("description") or "")
+    presets = presets_for(series.modality, *words, described) if shown.unit == "HU" else {}
     return {
         "modality": series.modality,
         "rows": facts["rows"],
@@ -63,18 +65,26 @@ def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> di
 
 
 def _frames(instance: Instance) -> list[dict[str, Any]]:
-    windows = instance.facts.get("windows") or ()
+    """Frames of an enhanced object lie and are windowed each by its own header, the others by the one they share."""
+    facts = instance.facts
+    windows, own_windows = facts.get("windows") or (), facts.get("frame_windows") or ()
+    own_places = facts.get("frame_positions_mm") or ()
+    shared = windows[0] if windows else None
     return [
         {
             "url": f"/api/instances/{instance.id}/frames/{frame}",
             "instance_id": instance.id,
             "frame": frame,
-            "position_mm": instance.facts.get("position_mm"),
-            "window": windows[0] if windows else None,
+            "position_mm": own_places[frame] if own_places else facts.get("position_mm"),
+            "window": _window(own_windows[frame]) if own_windows else shared,
             "sha256": instance.file_sha256,
         }
         for frame in range(instance.frames)
     ]
+
+
+def _window(pair: tuple[float, float] | None) -> dict[str, Any] | None:
+    return {"center": pair[0], "width": pair[1], "explanation": ""} if pair else None
 
 
 @router.get("/api/series/{series_id}/thumbnail", response_class=Response)

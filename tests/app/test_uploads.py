@@ -392,6 +392,34 @@ def test_marks_are_kept_and_removed(world, sent):
     kept = browser.get(f"/api/studies/{study_id}/marks").json()["marks"]
     browser.delete(f"/api/studies/{study_id}/marks/{mark['id']}")
 
-    assert kept == [mark]
+    assert kept == {"marks": [mark]}
     assert mark["points"] == [[1, 2], [3, 4]]
     assert browser.get(f"/api/studies/{study_id}/marks").json() == {"marks": []}
+
+
+def test_each_frame_of_an_enhanced_object_brings_its_own_window_and_place(world, sent):
+    """Functional groups reach the viewer: nothing at the top level, two windows and two positions below."""
+    groups = []
+    for frame in range(2):
+        group, voi, plane = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
+        voi.WindowCenter, voi.WindowWidth = 100 * (frame + 1), 50
+        plane.ImagePositionPatient = [0, 0, 3 * frame]
+        group.FrameVOILUTSequence, group.PlanePositionSequence = [voi], [plane]
+        groups.append(group)
+    data = dicom_bytes(
+        np.zeros((8, 8), np.int16),
+        modality="MR",
+        study="81",
+        NumberOfFrames=2,
+        PixelData=bytes(256),
+        PerFrameFunctionalGroupsSequence=groups,
+    )
+
+    browser = world.sign_in("clinician")
+    study_id = sent(browser, data)["studies"][0]["study_id"]
+    series_id = browser.get(f"/api/studies/{study_id}").json()["series"][0]["series_id"]
+    manifest = browser.get(f"/api/series/{series_id}/manifest").json()
+
+    assert [frame["window"]["center"] for frame in manifest["frames"]] == [100, 200]
+    assert [frame["position_mm"][2] for frame in manifest["frames"]] == [0, 3]
+    assert manifest["presets"] == []

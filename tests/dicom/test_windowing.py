@@ -42,6 +42,13 @@ def test_windows_that_mean_nothing_are_not_used(window):
     assert not window.is_usable
 
 
+def test_fractions_are_not_cut_to_black_and_white():
+    """A dose between 0 and 0.5 Gy, seen through a window of 0.5."""
+    values = np.array([0.0, 0.25, 0.5])
+
+    assert to_gray(apply_window(values, Window(0.25, 0.5)), invert=False).tolist() == [0, 128, 255]
+
+
 def test_padding_does_not_widen_the_range():
     """-2000 around the body is no tissue."""
     values = np.array([-2000, 0, 100])
