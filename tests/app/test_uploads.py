@@ -392,7 +392,7 @@ def test_marks_are_kept_and_removed(world, sent):
     kept = browser.get(f"/api/studies/{study_id}/marks").json()["marks"]
     browser.delete(f"/api/studies/{study_id}/marks/{mark['id']}")
 
-    assert kept == {"marks": [mark]}
+    assert kept == [mark]
     assert mark["points"] == [[1, 2], [3, 4]]
     assert browser.get(f"/api/studies/{study_id}/marks").json() == {"marks": []}
 
