@@ -8,6 +8,7 @@ from app.auth import Caller
 from app.errors import Refused
 from app.queue import Queue
 from app.wiring import Services
+from app.wording import sentence
 from model.answers import Sampling
 from model.prompts import presets, prompt
 from storage import answers, studies
@@ -160,7 +161,8 @@ async def stop(services: Services, queue: Queue, caller: Caller, answer_id: str)
         await queue.cancel(answer_id)
 
 
-def presets_for(study: Study) -> list[dict[str, str]]:
-    """The questions that suit a study, by its modality."""
+def presets_for(study: Study, language: str) -> list[dict[str, str]]:
+    """The questions that suit a study, by its modality, in the reader's language; the model gets its own English."""
     group = "histology" if study.facts.get("kind") == "pathology" else GROUPS.get(study.modality, "")
-    return [{"id": one.id, "text": one.text} for one in presets() if one.group in ("any", group)]
+    suited = [one.id for one in presets() if one.group in ("any", group)]
+    return [{"id": one, "text": sentence(f"preset.{one}", language)} for one in suited]

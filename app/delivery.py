@@ -334,11 +334,16 @@ def _measured(mark: Any, facts: Mapping[str, Any]) -> str:
 
 
 def _seen(view: Mapping[str, Any], words: Words) -> str:
+    """Window and picture number, in the words of the paper."""
     center, width = view.get("center"), view.get("width")
-    window = (
-        f"C {center} W {width}" if center is not None and width is not None else words.both("file_window")
-    )
-    return f"{words.both('seen', window=window)} · #{int(view.get('frame') or 0) + 1}"
+
+    def told(language: str) -> str:
+        known = center is not None and width is not None
+        window = f"C {center} W {width}" if known else sentence("paper.file_window", language)
+        return sentence("paper.seen", language, window=window)
+
+    languages = ("en",) if words.language == "en" else ("ko", "en")
+    return " · ".join([*map(told, languages), f"#{int(view.get('frame') or 0) + 1}"])
 
 
 def _answers_used(tx: Tx, study: Study, report: Report) -> list[StoredAnswer]:

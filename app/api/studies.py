@@ -91,7 +91,7 @@ def one(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str
             "study": {**line_json(tx, line), "accession_number": study.facts.get("accession") or None},
             "series": [_series_json(series, caller.language) for series in found if series.instances],
             "report": {"id": report.id, "state": report.state, "version": report.version} if report else None,
-            "presets": analysis.presets_for(study),
+            "presets": analysis.presets_for(study, caller.language),
             "identity_complete": reporting.identified(study),
         }
 
