@@ -41,8 +41,13 @@ class Caller:
         )
 
 
-def identify(services: Services, cookie: str | None, bearer: str | None, ip: str) -> Caller | None:
-    """Whose cookie or token it is; None for nobody's."""
+def identify(
+    services: Services, cookie: str | None, bearer: str | None, ip: str, *, attended: bool = True
+) -> Caller | None:
+    """Whose cookie or token it is; None for nobody's.
+
+    attended: whether a person did this; what a page asks by itself keeps no session alive
+    """
     somebody = Actor(id="somebody", role="nobody", ip=ip)
     if bearer:
         with services.database.read(somebody) as tx:
@@ -59,7 +64,7 @@ def identify(services: Services, cookie: str | None, bearer: str | None, ip: str
         found = sessions.look_up(tx, cookie, idle=services.idle)
     if found is None:
         return None
-    if found.stale:
+    if found.stale and attended:
         with services.database.keep_house(somebody) as tx:
             sessions.touch(tx, found.digest)
     return Caller(user=found.user, csrf=found.csrf, digest=found.digest, ip=ip)

@@ -29,6 +29,8 @@ log = structlog.get_logger()
 SAFE = ("GET", "HEAD")
 WITHOUT_CALLER = ("/health", "/ready")
 """Answered even while the database, and so everybody's session, is away."""
+UNATTENDED = ("/api/status",)
+"""Asked by every open page by itself: a screen that was left alone must not stay signed in by it."""
 
 
 class Guard:
@@ -76,6 +78,8 @@ class Guard:
         except StorageError as error:
             return self._answer(scope, headers, error.code)
         scope["caller"] = caller
+        if rule is None and method in SAFE and f"{path}/" in PAGES:
+            return RedirectResponse(f"{path}/", 303)
         if rule is None:
             return self._answer(scope, headers, "app.not_here") if caller else self._sign_in(scope, headers)
         if rule.roles is not None and caller is None:
@@ -110,7 +114,7 @@ class Guard:
             return None
         client = scope.get("client")
         ip = client[0] if client else ""
-        return await run_in_threadpool(identify, self.services, cookie, bearer, ip)
+        return await run_in_threadpool(_identified, self.services, cookie, bearer, ip, scope["path"])
 
     def _is_ours(self, headers: Headers, caller: Caller | None) -> bool:
         """Whether a change was asked for by our own page, or by a program with a token of its own."""
@@ -203,6 +207,12 @@ class _Sender:
             headers["cache-control"] = "no-store"
         if headers.get("content-type", "").startswith("text/event-stream"):
             headers["x-accel-buffering"] = "no"
+
+
+def _identified(
+    services: Services, cookie: str | None, bearer: str | None, ip: str, path: str
+) -> Caller | None:
+    return identify(services, cookie, bearer, ip, attended=path not in UNATTENDED)
 
 
 def _notice(text: str, language: str) -> str:

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from app.policy import PAGES
 
 TITLE = "Dragonfly-Med"
+QUEUE_SLEEP_SECONDS = 1.0
 HEAD = '<link rel="stylesheet" href="/static/page.css"><script type="module" src="/static/main.js"></script>'
 ISLANDS = {
     "/app/": {"": "worklist", "study": "study", "about": "about"},
@@ -70,6 +71,8 @@ def _blocks(islands: dict[str, str]) -> gr.Blocks:
             with blocks.route(TITLE, f"/{route}", show_in_navbar=False):
                 _place(island)
     blocks.state_session_capacity = 200
+    # Nothing ever stands in Gradio's queue; its loops would look a thousand times a second all the same.
+    blocks._queue.sleep_when_free = blocks._queue.progress_update_sleep_when_free = QUEUE_SLEEP_SECONDS
     return blocks
 
 

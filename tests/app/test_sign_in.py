@@ -140,3 +140,30 @@ def test_preferences_follow_the_person(world):
     session = world.sign_in("clinician", user).get("/api/session").json()
 
     assert (session["language"], session["theme"]) == ("ko", "dark")
+
+
+def test_a_page_left_alone_does_not_keep_its_session_alive(own_world):
+    """What the page asks by itself every few seconds is no sign of a person."""
+    browser = own_world.sign_in("clinician")
+    states = []
+    for _ in range(4):
+        own_world.clock.advance(minutes=5)
+        states.append(browser.get("/api/status").status_code)
+
+    assert states == [200, 200, 401, 401]
+
+
+def test_guessing_gets_slower_and_never_locks_out_for_good(own_world):
+    """After three wrong tries each waits longer; the right password works again once the time is over."""
+    user = own_world.person("clinician")
+
+    def attempt(password):
+        browser = own_world.browser()
+        data = {"username": user.username, "password": password, "csrf": form_token(browser)}
+        return browser.post("/login", data=data)
+
+    tried = [attempt("wrong wrong wrong").status_code for _ in range(4)]
+    own_world.clock.advance(minutes=6)
+
+    assert tried == [401, 401, 401, 429]
+    assert attempt(PASSWORD).status_code == 303
