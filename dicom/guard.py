@@ -103,6 +103,9 @@ def _opened(stream: BinaryIO, data: bytes | mmap.mmap, limits: Limits) -> Datase
     stream.seek(0)
     dataset = _parsed(stream)
     if not regular:
+        if not has_pixels(dataset):
+            # The walk lost its way and so did the parser: what should follow is not absent, it is unreadable.
+            raise Damaged(what="header")
         _count(dataset, limits)
     _check_shape(dataset, limits)
     return dataset

@@ -1,5 +1,6 @@
 """What attacks bounces off with a name, quickly, and the next file is read as if nothing had happened."""
 
+import contextlib
 import random
 import signal
 import struct
@@ -308,3 +309,33 @@ def test_text_of_a_header_cannot_turn_or_break_a_line(decoder):
     identity = decoder.inspect(dicom_bytes(np.zeros((8, 8), np.int16), name=name))["identity"]
 
     assert identity["name"]["alphabetic"] == "<script>alert(1)</script>${7*7}, A"
+
+
+FUZZED = [
+    "CT_small.dcm", "JPEG2000.dcm", "MR_small_jpeg_ls_lossless.dcm", "SC_rgb_jpeg_dcmtk.dcm", "JPGExtended.dcm",
+    "JPEG-LL.dcm", "emri_small_RLE.dcm", "examples_palette.dcm", "image_dfl.dcm",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUZZED)
+def test_turned_bits_are_shown_or_refused_and_never_more(decoder, name):
+    """Bits turned anywhere, bytes written over the header, ends cut off: each is a picture or a named error."""
+    whole = Path(get_testdata_file(name)).read_bytes()
+    first = decoder._idle.queue[0].child.pid
+
+    for seed in range(12):
+        chance, data = random.Random(f"{name} {seed}"), bytearray(whole)
+        if seed % 3 == 0:
+            for _ in range(4):
+                data[chance.randrange(132, len(data))] ^= 1 << chance.randrange(8)
+        elif seed % 3 == 1:
+            for _ in range(6):
+                data[chance.randrange(132, 1600)] = chance.randrange(256)
+        else:
+            del data[chance.randrange(132, len(data)) :]
+        started = time.monotonic()
+        with contextlib.suppress(DicomError):
+            decoder.inspect(bytes(data))
+        assert time.monotonic() - started < SECONDS
+
+    assert decoder._idle.queue[0].child.pid == first

@@ -1,14 +1,18 @@
 """Headers and pixels of real files as other tools measured them, and of drawn ones by hand."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
 from data_store import __file__ as more_files
 from pydicom.data import get_charset_files, get_testdata_file
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import HTJ2KLossless, HTJ2KLosslessRPCL
 
 from dicom.reading import Instance
 from dicom.render import View, crop, render, squared
@@ -66,6 +70,20 @@ def test_real_files_are_shown_as_measured(name, window, picture):
 def test_lossless_is_without_loss(packed, plain):
     """Every stored value is the one of the twin that was never compressed."""
     assert (opened(packed).stored(0) == opened(plain).stored(0)).all()
+
+
+@pytest.mark.parametrize("syntax", [HTJ2KLossless, HTJ2KLosslessRPCL])
+def test_high_throughput_jpeg_2000_is_without_loss(syntax):
+    """12 bits of noise, written by OpenJPH and read by OpenJPEG."""
+    values = np.random.default_rng(0).integers(0, 4096, (32, 48), dtype=np.uint16)
+    ds = pydicom.dcmread(BytesIO(dicom_bytes(values, modality="DX", BitsStored=12, HighBit=11)))
+    ds.file_meta.TransferSyntaxUID = syntax
+    ds.PixelData = encapsulate([imagecodecs.htj2k_encode(values, reversible=True)])
+    ds["PixelData"].is_undefined_length = True
+    out = BytesIO()
+    pydicom.dcmwrite(out, ds, enforce_file_format=True)
+
+    assert (Instance(out.getvalue()).stored(0) == values).all()
 
 
 @pytest.mark.filterwarnings("ignore")
