@@ -218,6 +218,13 @@ def get(page: Page, address: str) -> Any:
     return answer.json()
 
 
+def get_text(page: Page, address: str) -> str:
+    """The same, for what is not JSON."""
+    answer = page.request.get(address)
+    assert answer.status == 200, f"{address}: {answer.status}"
+    return answer.text()
+
+
 def png(pixels) -> bytes:
     """Pixels as a picture without any header."""
     from PIL import Image
