@@ -7,9 +7,9 @@ from io import BytesIO
 import pytest
 
 from storage import patients
-from storage.errors import DiskFull, NotFound, Unreadable
+from storage.errors import DiskFull, KeyMissing, NotFound, Unreadable
 from storage.files import FileStore
-from storage.sealing import CHUNK_BYTES
+from storage.sealing import CHUNK_BYTES, HEADER_BYTES, SEALED_MORE, Keyring
 
 DATA = bytes(range(256)) * (CHUNK_BYTES * 2 // 256) + b"tail"
 
@@ -77,3 +77,61 @@ def test_an_absent_file_is_not_found(stored):
 
     with pytest.raises(NotFound):
         store.read(key, patient_id, "0" * 64)
+
+
+def test_a_chunk_of_another_file_of_the_patient_is_noticed(stored, database, clinician, tmp_path):
+    """Same patient, same place in the file: still not this file's, in a range as in the whole."""
+    store, patient_id, file, key = stored
+    other = store.keep(key, patient_id, BytesIO(bytes(len(DATA))))
+    mine, foreign = (tmp_path / "files" / patient_id / one.sha256 for one in (file, other))
+    chunk = slice(HEADER_BYTES, HEADER_BYTES + CHUNK_BYTES + SEALED_MORE)
+    data, strange = bytearray(mine.read_bytes()), foreign.read_bytes()
+
+    data[chunk] = strange[chunk]
+    mine.write_bytes(data)
+    with pytest.raises(Unreadable):
+        store.read_range(key, patient_id, file.sha256, 0, 9)
+    mine.write_bytes(strange)
+    with pytest.raises(Unreadable):
+        store.read_range(key, patient_id, file.sha256, 0, 9)
+
+
+def test_the_same_file_again_heals_a_damaged_one(stored, tmp_path):
+    """Uploading once more is all a reader has to do."""
+    store, patient_id, file, key = stored
+    path = tmp_path / "files" / patient_id / file.sha256
+    path.write_bytes(path.read_bytes()[:-5])
+
+    assert store.keep(key, patient_id, BytesIO(DATA)) == file
+
+    assert store.read(key, patient_id, file.sha256) == DATA
+    assert [one.name for one in path.parent.iterdir()] == [file.sha256]
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1])
+def test_any_size_comes_back_even_from_a_slow_stream(stored, size):
+    """A socket hands out less than asked for; empty files and whole chunks are no special case."""
+    store, patient_id, _, key = stored
+    data = (b"ab" * size)[:size]
+
+    class Slow(BytesIO):
+        def read(self, wanted=-1):
+            return super().read(min(wanted, 70_000))
+
+    file = store.keep(key, patient_id, Slow(data))
+
+    assert file.size == size and store.read(key, patient_id, file.sha256) == data
+
+
+def test_the_site_key_is_made_once_and_kept_from_others(tmp_path):
+    """Readable by its owner alone; a file that is no key is named as missing."""
+    path = tmp_path / "keys" / "site.key"
+
+    first = Keyring.create(path)
+
+    assert Keyring.create(path) == first and repr(first) == "Keyring(…)"
+    assert path.stat().st_mode & 0o777 == 0o400
+    (tmp_path / "other").write_text("not hexadecimal")
+    for wrong in (tmp_path / "other", tmp_path / "absent"):
+        with pytest.raises(KeyMissing):
+            Keyring.load(wrong)
