@@ -27,7 +27,7 @@ from dicom.series import Member
 from dicom.text import clean
 from storage import patients, studies, uploads
 from storage.database import Tx
-from storage.errors import StorageError, WrongPatient
+from storage.errors import StorageError, UnrecordedChange, WrongPatient
 from storage.studies import NewInstance, NewSeries, NewStudy
 
 log = structlog.get_logger()
@@ -47,6 +47,7 @@ class Receiving:
     received: dict[int, int] = field(default_factory=dict)
     study_id: str | None = None
     state: str = "receiving"
+    unwanted: bool = False
     read: int = 0
     total: int = 0
     found: list[str] = field(default_factory=list)
@@ -147,11 +148,12 @@ class Intake:
         self._readers.submit(self._guarded, receiving, lambda one: self._take_pictures(one, details))
 
     def discard(self, receiving: Receiving) -> None:
-        """Forget an upload and remove what arrived of it."""
+        """Forget an upload and remove what arrived of it; a study that was taken in stays."""
         with self._lock:
-            # What is being read is only read to its end; a study that was taken in stays.
             if receiving.state == "reading":
-                raise Refused("app.upload_state")
+                # Its reader sees this before the next file and comes back here.
+                receiving.unwanted = True
+                return
             receiving.state, receiving.pictures = "refused", []
         with self.services.database.write(receiving.caller.actor) as tx:
             uploads.advance(tx, receiving.id, "refused", self.progress(receiving))
@@ -194,6 +196,10 @@ class Intake:
         receiving.total = len(files)
         good: list[Read] = []
         for media in walk(files, receiving.folder):
+            if receiving.unwanted:
+                receiving.state = "receiving"
+                self.discard(receiving)
+                return
             number = numbers[media.ordinal]
             if media.error is not None or media.path is None:
                 self._refuse(receiving, number, media.error or DicomError())
@@ -382,13 +388,9 @@ class Intake:
 
 def forget_interrupted(services: Services) -> None:
     """After a start: uploads that were under way did not arrive, and say so."""
-    from storage.rows import UploadRow
-
-    with services.database.read(SYSTEM) as tx:
-        unfinished = tx.session.query(UploadRow).filter(UploadRow.state.in_(uploads.UNFINISHED)).count()
-    if unfinished:
-        with services.database.write(SYSTEM) as tx:
-            uploads.interrupt_unfinished(tx)
+    # Where nothing was under way there is nothing to record, and so nothing to change.
+    with suppress(UnrecordedChange), services.database.write(SYSTEM) as tx:
+        uploads.interrupt_unfinished(tx)
 
 
 def _sha256(path: Path) -> str:

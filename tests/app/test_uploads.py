@@ -423,3 +423,29 @@ def test_each_frame_of_an_enhanced_object_brings_its_own_window_and_place(world,
     assert [frame["window"]["center"] for frame in manifest["frames"]] == [100, 200]
     assert [frame["position_mm"][2] for frame in manifest["frames"]] == [0, 3]
     assert manifest["presets"] == []
+
+
+def test_an_upload_that_is_cancelled_while_it_is_read_stops(world, monkeypatch):
+    """The reader of the files stops before the next one; no study appears and no plaintext stays."""
+    browser = world.sign_in("clinician")
+    begun, go_on = threading.Event(), threading.Event()
+    kind = type(world.services.decoder)
+    inspect = kind.inspect
+
+    def slow(decoder, source):
+        begun.set()
+        assert go_on.wait(20)
+        return inspect(decoder, source)
+
+    monkeypatch.setattr(kind, "inspect", slow)
+    upload_id = upload(browser, *ct_series(3))
+    assert begun.wait(20)
+
+    answer = browser.delete(f"/api/uploads/{upload_id}")
+    go_on.set()
+
+    assert answer.status_code == 200
+    assert settled(browser, upload_id)["state"] == "refused"
+    assert browser.get("/api/studies").json()["total"] == 0
+    assert not (world.services.settings.scratch / upload_id).exists()
+    assert world.entries("upload.discarded")[0]["object"]["id"] == upload_id
