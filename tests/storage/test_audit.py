@@ -2,6 +2,10 @@
 
 import hashlib
 import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +116,19 @@ def test_yesterdays_chain_key_is_gone_after_a_checkpoint(database, clinician, cl
     for _ in range(int(kept[0].stem.split("-")[1])):
         expected = hashlib.sha256(b"evolve" + expected).digest()
     assert kept[0].read_bytes() == expected
+
+
+def test_the_verifier_is_one_file_that_needs_nothing_of_this_project(database, exported, tmp_path):
+    """An auditor copies it to a machine of their own, with the standard library and `cryptography`."""
+    alone = tmp_path / "elsewhere" / "verifier.py"
+    alone.parent.mkdir()
+    shutil.copy(Path(__file__).parents[2] / "storage" / "verifier.py", alone)
+    public = database.audit_keys.folder / "public.pem"
+    command = [sys.executable, "-I", str(alone), str(exported), "--public", str(public)]
+
+    done = subprocess.run(
+        [*command, "--first-key", str(database.audit_keys.escrow)], cwd=alone.parent, capture_output=True
+    )
+
+    assert done.returncode == CLEAN, done.stderr
+    assert done.stdout.startswith(b"clean\n42 entries")
