@@ -313,7 +313,7 @@ def worklist(
 _ORDERS: dict[str, tuple[Callable[[StudyLine], Any], bool]] = {
     "newest": (lambda line: line.study.created_at, True),
     "oldest": (lambda line: line.study.created_at, False),
-    "patient": (lambda line: _folded(str(line.study.identity.get("name") or "")), False),
+    "patient": (lambda line: _folded(_name(line.study.identity)), False),
     "modality": (lambda line: line.study.modality, False),
     "state": (lambda line: line.state, False),
     "date": (lambda line: str(line.study.facts.get("study_date") or ""), True),
@@ -325,13 +325,14 @@ def _wanted(line: StudyLine, search: str, state: str) -> bool:
     if state and line.state != state:
         return False
     identity, facts = study.identity, study.facts
-    words = (
-        identity.get("name"),
-        identity.get("patient_id"),
-        facts.get("description"),
-        facts.get("accession"),
-    )
+    words = (_name(identity), identity.get("patient_id"), facts.get("description"), facts.get("accession"))
     return _folded(search) in _folded(" ".join(str(word) for word in words if word))
+
+
+def _name(identity: Mapping[str, Any]) -> str:
+    """All groups of a name; their labels are no part of it, and would be found by a search for them."""
+    name = identity.get("name") or ""
+    return " ".join(str(part) for part in name.values()) if isinstance(name, Mapping) else str(name)
 
 
 def _folded(text: str) -> str:

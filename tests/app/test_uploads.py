@@ -449,3 +449,20 @@ def test_an_upload_that_is_cancelled_while_it_is_read_stops(world, monkeypatch):
     assert browser.get("/api/studies").json()["total"] == 0
     assert not (world.services.settings.scratch / upload_id).exists()
     assert world.entries("upload.discarded")[0]["object"]["id"] == upload_id
+
+
+def test_the_worklist_finds_a_name_in_any_script_and_nothing_by_its_labels(world, sent):
+    """Letters of the name, in either script and any case, and the number; the header's own words are no name."""
+    browser = world.sign_in("clinician")
+    sent(browser, dicom_bytes(CHEST.astype(np.int16), name="HONG^Gildong=洪^吉洞=홍^길동", patient_id="DF-1"))
+
+    def found(text):
+        return browser.get("/api/studies", params={"search": text}).json()["total"]
+
+    hits = {
+        text: found(text) for text in ("gildong", "홍", "洪", "df-1", "phantom", "alphabetic", "{", "kim")
+    }
+
+    assert hits == {
+        "gildong": 1, "홍": 1, "洪": 1, "df-1": 1, "phantom": 1, "alphabetic": 0, "{": 0, "kim": 0,
+    }  # fmt: skip
