@@ -29,7 +29,7 @@ PEOPLE = {
     "admin": "admin",
     "auditor": "auditor",
 }
-PACE_MS = 250
+PACE_MS = 600
 """Slow enough that stop, refresh and kill fall inside an answer; each test asserts that they did."""
 
 

@@ -74,7 +74,7 @@ def test_a_short_training_learns_and_gives_a_checkpoint_that_answers(tmp_path):
         tmp_path,
         drawings=5,
         tower_steps=2,
-        steps=10,
+        steps=12,
         last_steps=2,
         progress=lambda stage, share: heard.append(stage),
     )
