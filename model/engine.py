@@ -82,9 +82,8 @@ class Engine:
         started = time.perf_counter()
         words = self._words(prompt)
         try:
-            with torch.inference_mode():
-                embeddings, boxes = self._look(pictures, words)
-                yield from self._speak(embeddings, boxes, len(words), sampling, stop, started)
+            embeddings, boxes = self._look(pictures, words)
+            yield from self._speak(embeddings, boxes, len(words), sampling, stop, started)
         except torch.OutOfMemoryError as error:
             raise NotEnoughMemory(device=str(self.model.device)) from error
 
@@ -100,6 +99,9 @@ class Engine:
         # A user's text can spell special tokens; a space inside keeps them words.
         return self.processor.words(chat(prompt.replace("<|", "< |")), None, is_generate=True)
 
+    # Inference mode belongs to a thread and this is a generator: held across a yield it would reach the
+    # caller's own tensors, and be absent when the next piece is asked for from another thread.
+    @torch.inference_mode()
     def _look(
         self, pictures: Sequence[np.ndarray[Any, Any]], words: list[int]
     ) -> tuple[Tensor, list[ZoomBox]]:
@@ -109,8 +111,8 @@ class Engine:
         shown = [as_rgb(picture) for picture in pictures]
         length = len(shown) * self.processor.zoom_plan.visual_positions + len(words)
         room = int(self.model.config.text_config.max_position_embeddings)
-        if length > room:
-            raise PromptTooLong(length - room, room)
+        if length >= room:  # at least one position is left for the answer
+            raise PromptTooLong(length - room + 1, room - 1)
         crops = [self.processor.image_processor.crops_of(picture) for picture in shown]
         seen = self.model.model.visual_embeddings(crops)
         embed = self.model.get_input_embeddings()
@@ -158,17 +160,15 @@ class Engine:
         logged: list[float] = []
         shown, pending, first, reason = "", 0, 0.0, "length"
         step: dict[str, Tensor] = {"inputs_embeds": embeddings}
-        while len(ids) < sampling.max_new_tokens:
+        # Rotary positions beyond those of the configuration were never trained: the answer ends there.
+        room = self.model.config.text_config.max_position_embeddings - embeddings.shape[1]
+        while len(ids) < min(sampling.max_new_tokens, room):
             if stop():
                 reason = "stopped"
                 break
             if self.pace_ms:
                 time.sleep(self.pace_ms / 1000)
-            logits = (
-                self.model(**step, past_key_values=cache, use_cache=True, logits_to_keep=1)
-                .logits[0, -1]
-                .float()
-            )
+            logits = self._next(step, cache)
             token = _choose(logits, sampling, chance)
             if token in self._ends:
                 reason = "end"
@@ -176,7 +176,10 @@ class Engine:
             ids.append(token)
             logged.append(float(torch.log_softmax(logits, -1)[token]))
             first = first or time.perf_counter() - started
-            text = self.processor.tokenizer.decode(ids, skip_special_tokens=True)
+            # Cleaning up spaces, as published tokenizers ask for, would rewrite what was already shown.
+            text = self.processor.tokenizer.decode(
+                ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
             # Half a character decodes to U+FFFD: wait for its other bytes.
             if not text.endswith("\ufffd"):
                 yield Delta(
@@ -189,6 +192,12 @@ class Engine:
         yield _completion(
             shown, reason, ids, logged, boxes, words, embeddings.shape[1] - words, first, started
         )
+
+    @torch.inference_mode()
+    def _next(self, step: dict[str, Tensor], cache: DynamicCache) -> Tensor:
+        output = self.model(**step, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        logits: Tensor = output.logits[0, -1].float()
+        return logits
 
 
 def _completion(

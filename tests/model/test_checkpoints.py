@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -275,3 +276,33 @@ def test_kept_crops_come_back_as_boxes_in_picture_pixels(engine):
     assert sum(box.kept for box in high) == 12
     assert max(box.x + box.width for box in done.boxes) == pytest.approx(240)
     assert max(box.y + box.height for box in done.boxes) == pytest.approx(160)
+
+
+def test_pieces_can_be_asked_for_from_any_thread(engine):
+    """Inference mode stays inside the engine: it neither leaks to the caller nor is missed elsewhere."""
+    pieces = engine.answer([np.asarray(picture(3))], "What is this?", Sampling(max_new_tokens=6))
+    expected = run(engine, "What is this?", Sampling(max_new_tokens=6))[1].text
+
+    first = next(pieces)
+    leaked = torch.is_inference_mode_enabled()
+    with ThreadPoolExecutor(1) as other:
+        rest = other.submit(list, pieces).result()
+
+    assert not leaked
+    assert rest[-1].text == expected
+    assert first.text + "".join(one.text for one in rest[:-1]) == expected
+
+
+def test_an_answer_ends_where_the_trained_positions_end(engine, monkeypatch):
+    """Beyond max_position_embeddings there is only noise; without room for one word it is an error."""
+    words = len(engine._words("x"))
+    text = engine.model.config.text_config
+
+    monkeypatch.setattr(text, "max_position_embeddings", 867 + words + 3)
+    _, done = run(engine, "x", Sampling(max_new_tokens=50))
+    monkeypatch.setattr(text, "max_position_embeddings", 867 + words)
+    with pytest.raises(PromptTooLong) as caught:
+        run(engine, "x", Sampling(max_new_tokens=50))
+
+    assert done.generated_tokens <= 3
+    assert caught.value.tokens_over == 1

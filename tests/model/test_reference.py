@@ -7,9 +7,10 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from model.modeling_dragonfly import DragonflyForCausalLM
-from model.processing_dragonfly import DragonflyProcessor
+from model.processing_dragonfly import DragonflyProcessor, load_tokenizer
 
 REFERENCE = Path(__file__).parent / "reference"
 CASES = [("v1", "landscape"), ("v1", "tiny"), ("v2", "tiny"), ("v2", "wide")]
@@ -86,3 +87,49 @@ def test_greedy_decoding_gives_the_same_tokens(version, name):
     new = ids[:, inputs["input_ids"].shape[1] :]
     assert new.tolist() == expected["generated"].tolist()
     assert processor.batch_decode(new, skip_special_tokens=False) == facts["text"]
+
+
+@pytest.mark.parametrize(("version", "name"), [("v1", "tiny"), ("v2", "tiny")])
+def test_a_processor_put_together_by_hand_gives_the_same(version, name):
+    """The original's own way: a CLIP image processor and a tokenizer, handed to the constructor."""
+    folder = REFERENCE / version
+    facts, pictures, expected = case(version, name)
+
+    processor = DragonflyProcessor(
+        image_processor=CLIPImageProcessorPil.from_pretrained(folder / "clip"),
+        tokenizer=load_tokenizer(folder / "checkpoint"),
+        image_encoding_style="llava-hd",
+    )
+    batch = processor(
+        text=facts["prompts"], images=pictures, max_length=4096, return_tensors="pt", is_generate=True
+    )
+
+    assert torch.equal(batch["input_ids"], expected["input_ids"])
+    assert torch.equal(torch.stack(batch["image_patches"])[..., :4, :4], expected["crop_corner"])
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_batch_generates_what_each_question_gets_alone(version):
+    """Unequal prompts, unequal pictures and one row without any, padded on the left."""
+    model, processor = checkpoint(version)
+    shapes = ((61, 47), (40, 150))
+    pictures = [Image.effect_mandelbrot(shape, (-2, -1.5, 1, 1.5), 60).convert("RGB") for shape in shapes]
+    asked = [("Is there an effusion?", pictures[0]), ("A longer question, on two lungs.", pictures[1])]
+    asked.append(("Hi", None))
+
+    def answers(rows):
+        batch = processor(text=[text for text, _ in rows], images=[one for _, one in rows], is_generate=True)
+        ids = model.generate(
+            **batch,
+            max_new_tokens=6,
+            do_sample=False,
+            eos_token_id=processor.tokenizer.encode("<|eot_id|>"),
+            pad_token_id=processor.tokenizer.eos_token_id,
+        )
+        return ids[:, batch["input_ids"].shape[1] :].tolist()
+
+    together = answers(asked)
+
+    for row, one in zip(together, asked, strict=True):
+        alone = answers([one])[0]
+        assert row[: len(alone)] == alone
