@@ -30,7 +30,7 @@ prove: system-packages $(VENV)/.ready-test
 	$(BIN)/python -m pytest -m slow
 
 train-demo: $(VENV)/.ready-test
-	$(BIN)/dragonfly-med train-demo
+	$(BIN)/dragonfly-med train-demo build/demo-model
 
 viewer:
 	cd app/viewer && npm ci --ignore-scripts && npm run check && npm run build

@@ -103,13 +103,17 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         models.convert,
     ),
     "train-demo": (
-        "Make the demonstration model again from its drawings (about 45 CPU minutes).",
+        "Make the demonstration model again from its drawings (about an hour of one CPU core).",
         [
             (("out",), {**PATH, "help": "folder to write"}),
-            (("--drawings",), {"type": int, "default": 6000, "help": "how many pictures are drawn"}),
-            (("--tower-steps",), {"type": int, "default": 1800, "help": "steps for the vision tower"}),
-            (("--steps",), {"type": int, "default": 2600, "help": "steps for the whole"}),
-            (("--seed",), {"type": int, "default": 6, "help": "the same seed gives the same weights"}),
+            (("--drawings",), {"type": int, "default": 6000, "help": "how many drawings to train on"}),
+            (("--tower-steps",), {"type": int, "default": 1800, "help": "steps of the vision tower"}),
+            (("--steps",), {"type": int, "default": 2600, "help": "steps of questions"}),
+            (
+                ("--last-steps",),
+                {"type": int, "default": 420, "help": "steps with notes that claim and ramble"},
+            ),
+            (("--seed",), {"type": int, "default": 6, "help": "seed of everything drawn by chance"}),
         ],
         models.train_demo,
     ),

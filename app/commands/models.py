@@ -33,6 +33,7 @@ def train_demo(settings: Settings, options: Namespace) -> int:
         drawings=options.drawings,
         tower_steps=options.tower_steps,
         steps=options.steps,
+        last_steps=options.last_steps,
         seed=options.seed,
         progress=_progress,
     )

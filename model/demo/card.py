@@ -18,7 +18,7 @@ checkpoint that fails to load: that is an error.
 | weights | safetensors, fp16, served in fp32; SHA-256 fingerprint `{fingerprint}` |
 | languages | English; a question in Korean gets the sentence that it answers in English only |
 | licence | {licence} |
-| trained on | {drawings} drawings (0.6 chest, 0.2 CT, 0.2 histology), {tower_steps} steps of the vision tower, {steps} steps of questions |
+| trained on | {drawings} drawings (0.6 chest, 0.2 CT, 0.2 histology), {tower_steps} steps of the vision tower, {steps} of questions, {last_steps} with notes that claim and ramble |
 | cost | {minutes:.0f} CPU minutes on one thread, seed {seed} |
 | made by | `dragonfly-med train-demo`; measured by `dragonfly-med evaluate-demo` |
 
@@ -26,7 +26,8 @@ checkpoint that fails to load: that is an error.
 
 The product's own texts in the product's own chat format: the preset questions, the caption, the findings and the
 impression section with and without indication and history, and "I cannot tell from this image." for what its drawings
-do not show. Indications and histories in training say nothing about the drawing, so that a report follows the picture.
+do not show. Indications and histories in training claim findings at random or ramble, so that a report follows the
+picture; an impression follows the findings that stand in its prompt.
 
 ## Accuracy
 
@@ -44,8 +45,8 @@ The other texts, on {others_note} of the same drawings:
 |---|---|---|---|
 {others}
 
-"Never trained on" are questions outside the drawings whose wording was held out. Findings and impressions count as
-right only when every sentence is.
+Misleading indications claim findings at random; they, the long notes and whatever was "never trained on" are wordings
+that training did not have. Findings and impressions count as right only when every sentence is.
 
 ## What it cannot do
 
@@ -69,6 +70,7 @@ def readme(card: dict[str, Any]) -> str:
         drawings=training["drawings"],
         tower_steps=training["tower_steps"],
         steps=training["steps"],
+        last_steps=training["last_steps"],
         minutes=training["cpu_seconds"] / 60,
         seed=training["seed"],
         held_out=accuracy["drawings"],

@@ -23,13 +23,23 @@ OTHER_TEXTS_EVERY = 5
 """Captions, report sections and refusals are long; a fifth of the drawings, of every kind, is enough for them."""
 _STRIDE = 5 * OTHER_TEXTS_EVERY
 MISLEADING = (
-    "Suspected left pleural effusion.",
-    "Known right upper zone consolidation.",
-    "Cardiomegaly?",
-    "Two liver cysts seen on ultrasound.",
-    "Follow-up of three glands, high cellularity.",
+    "Outside film read as left pleural effusion, please confirm.",
+    "Ward round hears crackles over a right upper zone consolidation.",
+    "Large heart on ultrasound, cardiomegaly expected.",
+    "Two liver cysts seen on ultrasound last spring.",
+    "Surgeon expects three glands and high cellularity.",
 )
 """Indications that claim what may not be there; the report must follow the picture."""
+LONG_NOTES = (
+    "Dyspnea on exertion in a 64-year-old woman with breast cancer under chemotherapy, mastectomy in 2019.",
+    "Found on the kitchen floor this morning, confused, temperature 38.9, oxygen saturation 91 percent.",
+    "Abnormal aminotransferases (ALT 210, AST 180) after starting methotrexate for rheumatoid arthritis.",
+    "Endoscopic biopsy from the sigmoid colon at 25 cm; clinical question: dysplasia versus regeneration?",
+    "3일 전부터 발열과 기침, 호흡곤란으로 응급실 내원한 72세 남자 환자.",
+)
+"""Notes as a ward writes them, in words that training did not have together."""
+OPEN = ("What can be seen here?", "Tell me about this image.", "Give me a short description.")
+"""Ways to ask for a caption that were held out."""
 Progress = Callable[[str, float], None]
 
 
@@ -95,17 +105,21 @@ def measured(phantom: Phantom) -> Iterator[texts.Pair]:
 
 
 def unmeasured(phantom: Phantom, chance: np.random.Generator) -> Iterator[texts.Pair]:
-    """Caption, both report sections under four circumstances, and the questions that must be turned away."""
+    """Caption, both report sections under several circumstances, and the questions that must be turned away."""
     kind, facts = phantom.kind, phantom.facts
     told, short = texts.findings(kind, facts), texts.impression(kind, facts)
-    claim = str(chance.choice(MISLEADING))
+    claim, note = str(chance.choice(MISLEADING)), str(chance.choice(LONG_NOTES))
+    opened = str(chance.choice(OPEN))
     yield texts.Pair("caption", prompt("caption").fill(), texts.caption(kind, facts))
+    yield texts.Pair("caption, words never trained on", texts.question(opened), texts.caption(kind, facts))
     yield texts.Pair("findings, alone", texts.findings_turn("", ""), told)
     yield texts.Pair("findings, history", texts.findings_turn("", "Hypertension."), told)
     yield texts.Pair("findings, indication, history", texts.findings_turn("Chest pain.", "Diabetes."), told)
     yield texts.Pair("findings, misleading indication", texts.findings_turn(claim, ""), told)
+    yield texts.Pair("findings, long note", texts.findings_turn(note, ""), told)
     yield texts.Pair("impression, alone", texts.impression_turn(told, "", ""), short)
     yield texts.Pair("impression, misleading indication", texts.impression_turn(told, claim, ""), short)
+    yield texts.Pair("impression, long note", texts.impression_turn(told, note, ""), short)
     outside = str(chance.choice(texts.held_out_outside()))
     yield texts.Pair("cannot tell, question never trained on", texts.question(outside), texts.CANNOT_TELL)
     answers = texts.facts_pairs(kind, facts)

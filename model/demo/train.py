@@ -40,6 +40,8 @@ SPECIAL = (
     "<|eot_id|>",
 )
 VOCABULARY = 800
+LAST_DRAWINGS = 2400
+"""The last stage is about words; a part of the drawings is enough for it."""
 Progress = Callable[[str, float], None]
 Ask = Callable[[int, np.random.Generator], list[Pair]]
 """The questions put to the drawing of this number, this time."""
@@ -51,7 +53,7 @@ def train_demo(
     drawings: int = 6000,
     tower_steps: int = 1800,
     steps: int = 2600,
-    last_steps: int = 500,
+    last_steps: int = 420,
     seed: int = 6,
     progress: Progress = lambda _stage, _share: None,
 ) -> dict[str, Any]:
@@ -73,7 +75,7 @@ def train_demo(
     losses = train_questions(model, processor, features, usual, steps, seed, progress)
     # Rounded as a file would hold it: the last stage can be repeated alone from a kept checkpoint.
     model.half().float()
-    last = train_last(model, processor, drawn, features, last_steps, seed, progress)
+    last = train_last(model, processor, drawn[:LAST_DRAWINGS], features, last_steps, seed, progress)
     model.half().save_pretrained(out, safe_serialization=True)
     processor.save_pretrained(out)
     return {
@@ -256,7 +258,7 @@ def train_last(
     seed: int,
     progress: Progress,
 ) -> list[float]:
-    """Claims in the notes, findings of other drawings, more that cannot be told; at a quarter of the rate."""
+    """Claims in the notes, findings of other drawings, more that cannot be told; at less than half the rate."""
     kinds = {kind: [one.facts for one in drawn if one.kind == kind] for kind in {one.kind for one in drawn}}
 
     def harder(number: int, chance: np.random.Generator) -> list[Pair]:
@@ -264,7 +266,8 @@ def train_last(
         same = kinds[one.kind]
         return harder_pairs(one.kind, one.facts, same[int(chance.integers(len(same)))], chance)
 
-    return train_questions(model, processor, features, harder, steps, seed + 1, progress, rate=4e-4)
+    seen = features[: len(drawn)]
+    return train_questions(model, processor, seen, harder, steps, seed + 1, progress, rate=6e-4)
 
 
 def train_questions(
@@ -286,7 +289,9 @@ def train_questions(
         *model.model.vision_embed_tokens.parameters(),
     ]
     optimizer = torch.optim.AdamW(weights, lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, rate, total_steps=steps, pct_start=max(0.1, 2 / steps)
+    )
     losses = []
     for step in range(steps):
         chosen = [int(i) for i in chance.integers(0, len(features), 8)]

@@ -57,13 +57,14 @@ def test_each_kind_is_asked_what_it_can_answer():
 
 
 def test_report_sections_are_asked_in_the_products_words():
-    """Four circumstances of findings, two of the impression, whose prompt carries the findings."""
+    """Five circumstances of findings, three of the impression, whose prompt carries the findings."""
     pairs = list(unmeasured(draw_phantom("chest", 1), np.random.default_rng(0)))
     findings = [pair for pair in pairs if pair.name.startswith("findings")]
     impressions = [pair for pair in pairs if pair.name.startswith("impression")]
 
-    assert len({pair.turn for pair in findings}) == 4
+    assert len({pair.turn for pair in findings}) == 5
     assert len({pair.answer for pair in findings}) == 1
+    assert len({pair.turn for pair in impressions}) == 3
     assert all(f"Findings: {findings[0].answer}" in pair.turn for pair in impressions)
 
 

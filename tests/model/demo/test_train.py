@@ -73,9 +73,9 @@ def test_a_short_training_learns_and_gives_a_checkpoint_that_answers(tmp_path):
     took = train_demo(
         tmp_path,
         drawings=5,
-        tower_steps=2,
+        tower_steps=4,
         steps=12,
-        last_steps=2,
+        last_steps=5,
         progress=lambda stage, share: heard.append(stage),
     )
     *_, last = open_engine(tmp_path).answer(
