@@ -391,7 +391,7 @@ def _provenance(tx: Tx, report: Report, used: list[StoredAnswer], words: Words) 
         *_model_fields(used, words),
         Field(label=words.both("writers"), value=words.both("writers_value", **counts)),
         Field(label=words.both("content"), value=f"sha256 {eights(report.sha256)}"),
-        Field(label=words.both("log"), value=words.both("log_value", size=size, root=eights(root))),
+        Field(label=words.both("log"), value=f"{words.both('log_value')}: {size} · {eights(root)}"),
     )
 
 

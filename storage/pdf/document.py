@@ -41,6 +41,7 @@ from storage.pdf.text import REGULAR, STRONG, markup, plain, register_fonts
 WIDTH, HEIGHT = A4
 MARGIN, TOP_FIRST, TOP_LATER, FOOT = 42.0, 92.0, 46.0, 50.0
 COLUMN = WIDTH - 2 * MARGIN
+IMAGE_HEIGHT, SMALLER_IMAGE_HEIGHT = 270.0, 165.0
 TOGETHER = 24
 """Lines of provenance that surely fit one page with the signatures."""
 
@@ -62,6 +63,16 @@ _styles = {
 def render(content: ReportContent) -> bytes:
     """The paper as PDF bytes: A4, fonts embedded, searchable, equal bytes for equal content."""
     register_fonts()
+    data, pages = _built(content, IMAGE_HEIGHT)
+    if pages != 2:
+        return data
+    # A smaller picture is better than a second page that holds nothing but who signed.
+    shorter, fewer = _built(content, SMALLER_IMAGE_HEIGHT)
+    return shorter if fewer == 1 else data
+
+
+def _built(content: ReportContent, image_height: float) -> tuple[bytes, int]:
+    """The paper with its first picture at most so high (points), and its number of pages."""
     out = BytesIO()
     document = BaseDocTemplate(
         out,
@@ -79,8 +90,8 @@ def render(content: ReportContent) -> bytes:
             PageTemplate("later", [_frame(TOP_LATER)], onPage=lambda canvas, _: _later_page(canvas, content)),
         ]
     )
-    document.build(_story(content), canvasmaker=_counting_canvas(content))
-    return out.getvalue()
+    document.build(_story(content, image_height), canvasmaker=_counting_canvas(content))
+    return out.getvalue(), document.page
 
 
 def _frame(top: float) -> Frame:
@@ -183,10 +194,10 @@ def _status_box(canvas: Canvas, content: ReportContent) -> None:
         canvas.drawCentredString(WIDTH - MARGIN - 79, HEIGHT - 74 + high - 15 - 12.5 * number, plain(line))
 
 
-def _story(content: ReportContent) -> list[Flowable]:
+def _story(content: ReportContent, image_height: float) -> list[Flowable]:
     story: list[Flowable] = [NextPageTemplate("later"), _paragraph(content.title, "title")]
     story += _identity(content)
-    story += _images(content)
+    story += _images(content, image_height)
     for section in content.sections:
         story += _section(section)
     for section in content.addenda:
@@ -239,7 +250,7 @@ def _cells(fields: tuple[Field, ...]) -> list[list[Any]]:
     return [cells[start : start + 4] for start in range(0, len(cells), 4)]
 
 
-def _images(content: ReportContent) -> list[Flowable]:
+def _images(content: ReportContent, image_height: float) -> list[Flowable]:
     """The first image beside its notes; the others three to a row."""
     if not content.figures:
         return [flowable for section in content.beside for flowable in _section(section)]
@@ -252,7 +263,7 @@ def _images(content: ReportContent) -> list[Flowable]:
         side += _section(section, in_cell=True)
     whole = not side
     width = COLUMN * (0.62 if whole else 0.485)
-    picture = _captioned(first, width, 300 if whole else 265)
+    picture = _captioned(first, width, image_height)
     table = Table([[picture, side or ""]], [width + 14, COLUMN - width - 14], style=_BARE, splitInRow=1)
     story: list[Flowable] = [table, Spacer(0, 8)]
     third = (COLUMN - 20) / 3

@@ -215,6 +215,16 @@ def test_indication_and_history_stand_beside_the_first_image():
     assert "Cough & fever." in text_of(render(content(beside=beside)))
 
 
+def test_a_short_report_with_a_large_picture_and_much_provenance_stays_on_one_page():
+    """The picture gives way before a second page holds nothing but who signed."""
+    provenance = tuple(Field(label=f"Line {n}", value="sha256 " + "0a1b2c3d " * 8) for n in range(6))
+    square = (Figure(image=picture((400, 400)), caption="1", alternative="1"),)
+
+    data = render(content(figures=square, provenance=provenance))
+
+    assert len(PdfReader(BytesIO(data)).pages) == 1
+
+
 def test_twelve_key_images_fit_with_their_captions():
     """Three to a row, none lost."""
     figures = tuple(
