@@ -6,6 +6,7 @@ No patient datum passes through Gradio: its queue, its uploads and its file cach
 import asyncio
 import os
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -32,8 +33,10 @@ ISLANDS = {
 
 def mount_pages(app: FastAPI, scratch: Path) -> None:
     """Mount the four applications; the guard in front decides who reaches which."""
-    # Outside a running loop Gradio makes one for each of its locks and closes none of them.
-    asyncio.run(_mount_pages(app, scratch))
+    # Outside a running loop Gradio makes one for each of its locks and closes none of them; in a thread of its
+    # own, a caller that has a loop already is no obstacle.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, _mount_pages(app, scratch)).result()
 
 
 async def _mount_pages(app: FastAPI, scratch: Path) -> None:
