@@ -1,5 +1,6 @@
 """Ask, describe, stop: a question becomes an entry in the record and durable work, in one commit."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -142,6 +143,12 @@ def check_view(tx: Tx, study: Study, view: Mapping[str, Any]) -> None:
 
 async def stop(services: Services, queue: Queue, caller: Caller, answer_id: str) -> None:
     """Stop an answer, begun or not."""
+    if await asyncio.to_thread(_note_stop, services, caller, answer_id):
+        await queue.cancel(answer_id)
+
+
+def _note_stop(services: Services, caller: Caller, answer_id: str) -> bool:
+    """Keep the wish, and end what no worker has begun; whether there is something to cancel."""
     with services.database.write(caller.actor) as tx:
         study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id)
         stored = answers.get(tx, study, answer_id)
@@ -157,8 +164,7 @@ async def stop(services: Services, queue: Queue, caller: Caller, answer_id: str)
                 object_id=answer_id,
                 reason="stop",
             )
-    if stored.state in ("waiting", "running"):
-        await queue.cancel(answer_id)
+    return stored.state in ("waiting", "running")
 
 
 def presets_for(study: Study, language: str) -> list[dict[str, str]]:

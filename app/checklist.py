@@ -21,12 +21,12 @@ FINDINGS = {
     "mass": ("mass", "종괴"),
     "pneumothorax": ("pneumothorax", "기흉"),
     "fracture": ("fracture", "골절"),
-    "cyst": ("cyst", "낭종"),
+    "cyst": ("cyst", "cystic", "낭종"),
     "cardiomegaly": ("cardiomegaly", "enlarged heart", "heart is enlarged", "심비대", "심장비대"),
     "edema": ("edema", "부종"),
-    "hemorrhage": ("hemorrhage", "출혈"),
+    "hemorrhage": ("hemorrhage", "hemorrhagic", "haemorrhage", "출혈"),
     "tumor": ("tumor", "tumour", "종양"),
-    "gland": ("gland", "샘"),
+    "gland": ("gland", "glandular", "샘"),
 }
 OTHER_SEX = {
     "M": ("uterus", "uterine", "ovary", "ovarian", "자궁", "난소"),
@@ -69,31 +69,58 @@ def check(content: Mapping[str, Any], *, sex: str, identified: bool, demonstrati
     return lines or [Line(code="check.nothing", level="ok")]
 
 
-def _named(sentence: str) -> set[str]:
-    """Findings a sentence speaks of."""
-    low = sentence.casefold()
-    return {name for name, words in FINDINGS.items() if any(_has(low, word) for word in words)}
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A finding that a clause affirms, with the sides it gives it."""
+
+    finding: str
+    sides: frozenset[str]
 
 
-def _side(sentence: str) -> set[str]:
-    low = sentence.casefold()
-    if any(_has(low, word) for word in BOTH):
+def _claims(sentence: str) -> set[_Claim]:
+    """What a sentence says is there; what it denies is no claim."""
+    found = set()
+    for clause in _CLAUSE.split(sentence.casefold()):
+        sides = frozenset(_side(clause) or _side(sentence.casefold()))
+        for name, words in FINDINGS.items():
+            if any(_has(clause, word) and not _denied(clause, word) for word in words):
+                found.add(_Claim(name, sides))
+    return found
+
+
+_CLAUSE = re.compile(r";|\b(?:but|however|although|while)\b|[가-힣](?:나|지만),?\s")
+_DENIAL = re.compile(
+    r"\b(?:no|not|without|absent|negative for|free of|resolved|cannot|rule out|ruled out|exclude[ds]?)\b"
+)
+_DENIAL_AFTER = re.compile(r"\b(?:is|are|was|were) (?:not|absent|excluded|ruled out)\b|없|않|아니|배제")
+
+
+def _denied(clause: str, word: str) -> bool:
+    """English denies before the word (`no effusion`) or right after it, Korean after it (`흉수 없음`)."""
+    before, _, after = clause.partition(word)
+    return bool(_DENIAL.search(before) or _DENIAL_AFTER.search(after))
+
+
+def _side(text: str) -> set[str]:
+    if any(_has(text, word) for word in BOTH):
         return {"right", "left"}
-    return {side for side, words in SIDES.items() if any(_has(low, word) for word in words)}
+    return {side for side, words in SIDES.items() if any(_has(text, word) for word in words)}
 
 
 def _sides(texts: Mapping[str, Sequence[str]]) -> list[Line]:
     """The same finding on one side here and on the other there."""
     found: dict[str, set[str]] = {}
     for sentence in texts.get("findings", ()):
-        for name in _named(sentence):
-            found.setdefault(name, set()).update(_side(sentence))
-    lines = []
-    for index, sentence in enumerate(texts.get("impression", ())):
-        sides = _side(sentence)
-        if any(sides and found.get(name) and not sides & found[name] for name in _named(sentence)):
-            lines.append(Line(code="check.side", level="warn", section="impression", sentence_index=index))
-    return lines
+        for claim in _claims(sentence):
+            found.setdefault(claim.finding, set()).update(claim.sides)
+    return [
+        Line(code="check.side", level="warn", section="impression", sentence_index=index)
+        for index, sentence in enumerate(texts.get("impression", ()))
+        if any(
+            claim.sides and found.get(claim.finding) and not claim.sides <= found[claim.finding]
+            for claim in _claims(sentence)
+        )
+    ]
 
 
 def _sex(texts: Mapping[str, Sequence[str]], sex: str) -> list[Line]:
@@ -109,7 +136,7 @@ def _sex(texts: Mapping[str, Sequence[str]], sex: str) -> list[Line]:
 def _prior(texts: Mapping[str, Sequence[str]]) -> list[Line]:
     """Words of comparison while no prior study is named."""
     named = " ".join(texts.get("comparison", ())).casefold().strip()
-    if named and not any(word in named for word in NONE):
+    if named and not any(_has(named, word) for word in NONE):
         return []
     return [
         Line(code="check.comparison", level="warn", section=name, sentence_index=index)
@@ -120,16 +147,19 @@ def _prior(texts: Mapping[str, Sequence[str]]) -> list[Line]:
 
 
 def _unfounded(texts: Mapping[str, Sequence[str]]) -> list[Line]:
-    """Something in the impression that the findings never mention."""
-    known = set().union(*map(_named, texts.get("findings", ()))) if texts.get("findings") else set()
+    """Something in the impression that the findings do not say is there."""
+    if not texts.get("findings"):
+        return []
+    known = {claim.finding for sentence in texts["findings"] for claim in _claims(sentence)}
     return [
         Line(code="check.unfounded", level="warn", section="impression", sentence_index=index)
         for index, sentence in enumerate(texts.get("impression", ()))
-        if texts.get("findings") and _named(sentence) - known
+        if {claim.finding for claim in _claims(sentence)} - known
     ]
 
 
 def _has(text: str, word: str) -> bool:
+    """Whether a word stands in a text, inflected or not: `nodules` and `fractured`, but not `massive` for `mass`."""
     if word.isascii():
-        return re.search(rf"\b{re.escape(word)}", text) is not None
+        return re.search(rf"\b{re.escape(word)}(?:s|es|d|ed|ly)?\b", text) is not None
     return word in text

@@ -105,9 +105,10 @@ def report_content(
     )
     head: dict[str, Any] = {
         "language": language,
-        "institution": services.settings.institution,
-        "department": services.settings.department,
-        "institution_line": "Dragonfly-Med",
+        # A de-identified copy says neither where it was made nor by which department.
+        "institution": "Dragonfly-Med" if deidentified else services.settings.institution,
+        "department": "" if deidentified else services.settings.department,
+        "institution_line": "" if deidentified else "Dragonfly-Med",
         "status": Status(
             lines=words.pair(f"state.{state}"), tone="calm" if signed and not deidentified else "caution"
         ),

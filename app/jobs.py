@@ -31,6 +31,8 @@ class Worker:
     queue: Queue
     answerer: Answerer
     actor: Actor
+    note: Callable[[str], None] = lambda _: None
+    """Told the code of each failure, for the system page."""
 
 
 def begin(worker: Worker, answer_id: str) -> StoredAnswer | None:
@@ -56,27 +58,54 @@ def piece_key(worker: Worker, answer_id: str) -> bytes:
         return answers.piece_key(tx, _study(tx, answer_id))
 
 
-def answer(worker: Worker, asked: StoredAnswer, say: Say, stopped: threading.Event) -> None:
-    """Look, speak piece by piece, and keep the result; a failure is kept with its cause."""
+def answer(worker: Worker, asked: StoredAnswer, say: Say, stopped: threading.Event) -> bool:
+    """Look, speak piece by piece, and keep the result; a failure is kept with its cause.
+
+    False when it broke off although no reader stopped it: this worker is leaving, or was taken for dead, and
+    what it said so far is no answer; another worker begins anew.
+    """
     try:
-        _keep(worker, asked, _speak(worker, asked, say, stopped))
+        completion = _speak(worker, asked, say, stopped)
+        if completion.stop_reason == "stopped" and not worker.queue.is_cancelled(asked.id):
+            log.info("answer handed over", answer_id=asked.id, attempt=asked.attempt)
+            return False
+        _keep(worker, asked, completion)
     except Exception as error:  # every cause is shown to the reader, by its code
         code = str(getattr(error, "code", "worker.failed"))
-        with worker.services.database.write(worker.actor) as tx:
-            study = _study(tx, asked.id)
-            if not answers.fail(tx, study, asked.id, code):
-                tx.record(
-                    "answer.failed", object_type="answer", object_id=asked.id, outcome="failure", reason=code
-                )
-            _after(worker, tx, study, asked, None)
         log.error("answer failed", answer_id=asked.id, kind=type(error).__name__, code=code)
+        worker.note(code)
+        _fail(worker, asked, code)
+    return True
+
+
+def settle(worker: Worker, answer_id: str) -> None:
+    """End an answer whose work is over although nothing came of it: its worker died while it was stopped."""
+    with worker.services.database.read(worker.actor) as tx:
+        asked = answers.get(tx, _study(tx, answer_id), answer_id)
+    _fail(worker, asked, "worker.died")
+
+
+def _fail(worker: Worker, asked: StoredAnswer, code: str) -> None:
+    with worker.services.database.write(worker.actor) as tx:
+        study = _study(tx, asked.id)
+        if _is_ours(tx, study, asked) and answers.fail(tx, study, asked.id, code):
+            _after(worker, tx, study, asked, None)
+        else:
+            tx.record(
+                "answer.failed", object_type="answer", object_id=asked.id, outcome="failure", reason=code
+            )
+
+
+def _is_ours(tx: Tx, study: Study, asked: StoredAnswer) -> bool:
+    """Whether nobody took it over: a worker that was frozen and thaws must not end another one's attempt."""
+    return answers.get(tx, study, asked.id).attempt == asked.attempt
 
 
 def _keep(worker: Worker, asked: StoredAnswer, completion: Completion) -> None:
     """The answer, its entry and what follows from it, in one commit."""
     with worker.services.database.write(worker.actor) as tx:
         study = _study(tx, asked.id)
-        kept = answers.finish_once(
+        kept = _is_ours(tx, study, asked) and answers.finish_once(
             tx,
             study,
             asked.id,

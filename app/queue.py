@@ -49,6 +49,21 @@ class Queue:
         """Stop it within a token, or take it out of the line."""
         await self._client.cancel_workflow_async(answer_id)
 
+    def is_cancelled(self, answer_id: str) -> bool:
+        """Whether a reader stopped it."""
+        return self.states([answer_id]).get(answer_id) == "CANCELLED"
+
+    def states(self, answer_ids: list[str]) -> dict[str, str]:
+        """What the engine says of those that it knows: ENQUEUED, PENDING, SUCCESS, ERROR, CANCELLED and the like."""
+        if not answer_ids:
+            return {}
+        known = self._client.list_workflows(workflow_ids=answer_ids, load_input=False, load_output=False)
+        return {one.workflow_id: one.status for one in known}
+
+    def hand_back(self, answer_id: str) -> None:
+        """Put begun work back in line, for another worker."""
+        self._client.resume_workflow(answer_id, queue_name=QUEUE)
+
     def place(self, answer_id: str) -> int:
         """How many are answered before it; 0 once it is its turn."""
         waiting = self._waiting()

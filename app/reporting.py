@@ -145,6 +145,8 @@ def sign(
         report = reports.get(tx, study, report_id)
         if report.is_signed:
             raise Refused("app.study_locked")
+        if report.version != version:  # the list must speak of what is signed
+            raise Conflict(object="report", version=report.version)
         lines = lines_before_signing(tx, study, report)
     if any(line.code == "check.identity" for line in lines):
         raise Refused("app.identity_missing")

@@ -1,40 +1,27 @@
 """What a researcher may see of a signed study, what waits for a clinician, and what they judge.
 
-Free text passes only when it holds no value of the study's header or of the user table and no date, e-mail,
-telephone or number of six digits and more. Pictures wait when text may be burned into them.
+Free text passes only when it tells nothing of who the patient is. Pictures wait when text may be burned into
+them. A release holds for the text and the pictures that the clinician saw, and for no others.
 """
 
 import csv
 import io
 import json
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from app import sentences
 from app.reporting import latest_model_texts
-from storage import answers, reports, reviews, studies, users
+from app.telling import is_telling, only_together, values_of
+from storage import answers, reports, reviews, studies
 from storage.database import Tx
+from storage.errors import NotFound, NotSigned, Unreadable
 from storage.reports import Report
 from storage.studies import Study
 
 BURNED_IN = ("US", "SC", "OT", "ES", "XC")
 PICTURES = "pictures"
-_PATTERNS = (
-    re.compile(r"\d{6,}"),
-    re.compile(r"\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b"),
-    re.compile(r"\d{1,4}\s*년|\d{1,2}\s*월\s*\d{1,2}\s*일"),
-    re.compile(
-        r"\b\d{1,2}(st|nd|rd|th)?\s+(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b|"
-        r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s+\d{1,2}\b",
-        re.IGNORECASE,
-    ),
-    re.compile(r"[\w.+-]+@[\w-]+\.\w+"),
-    re.compile(r"\+?\d[\d\s().-]{6,}\d"),
-)
-SHORTEST_VALUE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,59 +33,14 @@ class Item:
     text: str = ""
 
 
-def is_telling(text: str, values: Iterable[str]) -> bool:
-    """Whether a text could tell who the patient is, by the values known of them and by its patterns."""
-    flat = _flat(text)
-    if any(pattern.search(text) for pattern in _PATTERNS):
-        return True
-    return any(_stands_in(_flat(value), flat) for value in values)
-
-
-def _stands_in(value: str, text: str) -> bool:
-    if len(value) < SHORTEST_VALUE:
-        return False
-    if value.isascii() and len(value) < 4:
-        return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text) is not None
-    return value in text
-
-
-def _flat(text: str) -> str:
-    return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
-
-
-def telling_values(tx: Tx, study: Study) -> set[str]:
-    """Every value of the study's header and the user table, whole and word by word where it is a name."""
-    found: set[str] = set()
-    for value in _leaves([study.identity, {k: study.facts.get(k) for k in _NAMING}]):
-        found.add(value)
-        found.update(part for part in re.split(r"[\s,^=]+", value) if len(part) > 1)
-    for user in users.everyone(tx):
-        found |= {user.username, user.display_name, *user.display_name.split()}
-    return {value for value in found if value and value.casefold() not in _HARMLESS}
-
-
-_NAMING = ("study_date", "accession", "referrer", "institution", "study_time", "specimen", "block")
-_HARMLESS = {"m", "f", "o", "male", "female", "the", "of", "and", "dr", "dr.", "none", "unknown", "test"}
-
-
-def _leaves(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for one in value.values():
-            yield from _leaves(one)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _leaves(one)
-    elif value not in (None, ""):
-        yield str(value)
-
-
 def items(tx: Tx, study: Study, report: Report) -> list[Item]:
     """Every text and the pictures of a study, with what waits."""
     released = reviews.released(tx, study.id)
-    values = telling_values(tx, study)
+    values = values_of(tx, study)
 
-    def text_item(name: str, text: str) -> Item:
-        return Item(item=name, text=text, withheld=name not in released and is_telling(text, values))
+    def text_item(name: str, text: str, *, together: bool = False) -> Item:
+        waits = together or is_telling(text, values)
+        return Item(item=name, text=text, withheld=waits and _key(tx, study, name, text) not in released)
 
     found = [
         text_item(name, str(report.content[name]))
@@ -106,7 +48,12 @@ def items(tx: Tx, study: Study, report: Report) -> list[Item]:
         if report.content.get(name)
     ]
     for section, rows in report.content["sections"].items():
-        found += [text_item(f"{section}:{place}", str(row["text"])) for place, row in enumerate(rows)]
+        texts = [str(row["text"]) for row in rows]
+        broken = only_together(texts, values)
+        found += [
+            text_item(f"{section}:{place}", text, together=place in broken)
+            for place, text in enumerate(texts)
+        ]
     found += [text_item(f"addendum:{one.number}", one.text) for one in report.addenda]
     for one in answers.of_study(tx, study):
         if one.kind == "question" and one.state == "done":
@@ -114,8 +61,31 @@ def items(tx: Tx, study: Study, report: Report) -> list[Item]:
                 text_item(f"q:{one.id}", one.question or ""),
                 text_item(f"a:{one.id}", one.answer or ""),
             ]
-    waits = PICTURES not in released and pictures_wait(tx, study)
+    waits = pictures_wait(tx, study) and _key(tx, study, PICTURES, _shown(tx, study)) not in released
     return [*found, Item(item=PICTURES, withheld=waits)]
+
+
+def release(tx: Tx, study: Study, report: Report, name: str) -> None:
+    """Let researchers see one item as it is now.
+
+    raises: NotFound when the report has no such item, NotSigned while its text can still become another
+    """
+    found = {one.item: one for one in items(tx, study, report)}
+    if name not in found:
+        raise NotFound(object="item")
+    if not report.is_signed:
+        raise NotSigned()
+    seen = _shown(tx, study) if name == PICTURES else found[name].text
+    reviews.release(tx, study, _key(tx, study, name, seen))
+
+
+def _key(tx: Tx, study: Study, name: str, seen: str) -> str:
+    """An item and what it held: pictures added later, or another text in its place, wait again."""
+    return f"{name}@{tx.digest(study.patient_id, seen)[:16]}"
+
+
+def _shown(tx: Tx, study: Study) -> str:
+    return ",".join(sorted(one.id for series in studies.series(tx, study) for one in series.instances))
 
 
 def pictures_wait(tx: Tx, study: Study) -> bool:
@@ -139,7 +109,7 @@ def for_researcher(tx: Tx, study: Study, report: Report) -> dict[str, Any]:
         return None if found is None or found.withheld else found.text
 
     drafts = latest_model_texts(tx, study, report)
-    values = telling_values(tx, study)
+    values = values_of(tx, study)
     return {
         "id": report.id,
         "modality": study.modality,
@@ -202,9 +172,12 @@ CODEBOOK = {
 def rows(tx: Tx) -> Iterator[dict[str, Any]]:
     """One row for each review, de-identified, in the columns of the code book."""
     for report_id, study_id in reports.signed(tx):
-        study = studies.get(tx, study_id, None)
+        try:
+            study = studies.get(tx, study_id, None)
+        except Unreadable:  # erased: what was judged of it left with it
+            continue
         report = reports.get(tx, study, report_id)
-        values = telling_values(tx, study)
+        values = values_of(tx, study)
         model = _model_of(tx, study, report)
         for one in reviews.of_report(tx, study, report_id):
             yield {

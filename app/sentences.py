@@ -22,7 +22,7 @@ def with_origins(text: str, spoken: Iterable[Mapping[str, Any]]) -> list[dict[st
 
     spoken: the model's sentences, each with `text` and `answer_id`
     """
-    known = [(str(one["text"]), one.get("answer_id")) for one in spoken]
+    known = list({str(one["text"]): one.get("answer_id") for one in spoken}.items())
     return [_attributed(sentence, known) for sentence in split(text)]
 
 
@@ -31,7 +31,12 @@ def _attributed(sentence: str, known: list[tuple[str, Any]]) -> dict[str, Any]:
     for text, answer_id in known:
         if text == sentence:
             return {"text": sentence, "origin": "model", "answer_id": answer_id}
-        ratio = difflib.SequenceMatcher(None, text, sentence).ratio()
+        matcher = difflib.SequenceMatcher(None, text, sentence, autojunk=False)
+        # The cheap upper bounds first: most pairs are far apart, and a report can hold thousands of sentences.
+        least = max(best, ALIKE)
+        if matcher.real_quick_ratio() < least or matcher.quick_ratio() < least:
+            continue
+        ratio = matcher.ratio()
         if ratio > best:
             best, near = ratio, answer_id
     if best >= ALIKE:
@@ -60,13 +65,25 @@ def difference(before: str, after: str) -> list[dict[str, str]]:
 
 
 def distance(before: str, after: str) -> int:
-    """Levenshtein distance in characters."""
-    if len(before) < len(after):
-        before, after = after, before
-    previous = list(range(len(after) + 1))
-    for i, a in enumerate(before, start=1):
-        row = [i]
-        for j, b in enumerate(after, start=1):
-            row.append(min(previous[j] + 1, row[j - 1] + 1, previous[j - 1] + (a != b)))
-        previous = row
-    return previous[-1]
+    """Levenshtein distance in characters.
+
+    source: Hyyrö, A bit-vector algorithm for computing Levenshtein distance (2003), one integer for a column
+    """
+    if not before:
+        return len(after)
+    places: dict[str, int] = {}
+    for place, character in enumerate(before):
+        places[character] = places.get(character, 0) | 1 << place
+    full, last = (1 << len(before)) - 1, 1 << (len(before) - 1)
+    rises, falls, score = full, 0, len(before)
+    for character in after:
+        match = places.get(character, 0)
+        vertical = match | falls
+        same = (((match & rises) + rises) ^ rises) | match
+        up = falls | ~(same | rises) & full
+        down = rises & same
+        score += bool(up & last) - bool(down & last)
+        up, down = (up << 1 | 1) & full, (down << 1) & full
+        rises = (down | ~(vertical | up)) & full
+        falls = up & vertical
+    return score

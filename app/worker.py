@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from app import jobs
 from app.queue import NAME, QUEUE, STREAM, VERSION, WORKFLOW, Queue, prepare
 from app.settings import Settings
 from app.wiring import Services, open_answerer, open_services
-from storage import workers
+from storage import answers, workers
 from storage.answers import StoredAnswer, seal_piece
 from storage.database import Actor
 
@@ -33,6 +34,11 @@ class _State:
 
     worker: jobs.Worker
     pool: ThreadPoolExecutor
+    stops: dict[str, threading.Event]
+    """What ends each answer that is being given, within a token."""
+    leaving: bool
+    handed: list[str]
+    """Answers broken off because this worker leaves."""
 
 
 state = _State()
@@ -52,16 +58,27 @@ async def _answer(answer_id: str) -> None:
     def say(number: int, text: str) -> None:
         loop.call_soon_threadsafe(pieces.put_nowait, (number, text))
 
-    work = loop.run_in_executor(state.pool, jobs.answer, state.worker, asked, say, stopped)
+    work = loop.run_in_executor(state.pool, _work, asked, say, stopped)
     work.add_done_callback(lambda _: pieces.put_nowait(None))
     try:
         await _write_pieces(asked, key, pieces)
         await work
+        if answer_id in state.handed:
+            await asyncio.Future()  # not over: the end of the loop leaves it begun, for the next worker
     except BaseException:
         # Cancelled by the reader, or taken over: the model stops at its next token, and what it said is kept.
         stopped.set()
         await asyncio.shield(asyncio.wait({work}))
         raise
+
+
+def _work(asked: StoredAnswer, say: jobs.Say, stopped: threading.Event) -> None:
+    state.stops[asked.id] = stopped
+    try:
+        if not jobs.answer(state.worker, asked, say, stopped) and state.leaving:
+            state.handed.append(asked.id)
+    finally:
+        del state.stops[asked.id]
 
 
 async def _write_pieces(
@@ -101,7 +118,7 @@ def run(settings: Settings) -> None:
     actor = Actor(id=identity, role="worker")
     answerer = open_answerer(settings)
     queue = Queue(services.database.engine)
-    state.worker = jobs.Worker(services, queue, answerer, actor)
+    state.stops, state.handed, state.leaving = {}, [], False
     state.pool = ThreadPoolExecutor(settings.worker_concurrency + 1)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -112,19 +129,23 @@ def run(settings: Settings) -> None:
         "pace_ms": settings.pace_ms,
         "pid": os.getpid(),
         "node": socket.gethostname(),
-        "memory": answerer.memory(),
     }
-    beating = _Life(services, actor, identity, facts)
+    beating = _Life(services, actor, identity, facts, answerer.memory)
+    state.worker = jobs.Worker(services, queue, answerer, actor, beating.note)
     # The first sign of life comes before the first job: who dies in between is found by its jobs.
     beating.beat()
     with services.database.write(actor) as tx:
         tx.record("worker.started", model=answerer.card.fingerprint)
     log.info("worker started", worker=identity, model=answerer.card.name, device=settings.device)
     asyncio.run(_serve(settings, services, identity, stopping, beating))
+    state.pool.shutdown()
+    for answer_id in state.handed:
+        # Longer than the grace: another worker takes it at once, instead of after the patience with the dead.
+        queue.hand_back(answer_id)
+        log.info("answer handed back", worker=identity, answer_id=answer_id)
     with services.database.write(actor) as tx:
         tx.record("worker.stopped")
     beating.leave()
-    state.pool.shutdown()
     queue.close()
     services.close()
     log.info("worker stopped", worker=identity)
@@ -157,7 +178,18 @@ async def _serve(
     thread.start()
     while not stopping.is_set():
         await asyncio.sleep(0.2)
-    await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=GRACE_SECONDS)
+    # A thread of its own: the loop's default pool is the engine's, and ends with it.
+    ending = threading.Thread(
+        target=DBOS.destroy, kwargs={"workflow_completion_timeout_sec": GRACE_SECONDS}, daemon=True
+    )
+    ending.start()
+    while ending.is_alive():
+        await asyncio.sleep(0.1)
+    state.leaving = True
+    for stopped in list(state.stops.values()):
+        stopped.set()
+    while state.stops:
+        await asyncio.sleep(0.05)
     life.ended.set()
     thread.join()
 
@@ -165,15 +197,29 @@ async def _serve(
 class _Life:
     """Signs of life, and the taking over of those who give none."""
 
-    def __init__(self, services: Services, actor: Actor, identity: str, facts: dict[str, Any]):
+    def __init__(
+        self,
+        services: Services,
+        actor: Actor,
+        identity: str,
+        facts: dict[str, Any],
+        memory: Callable[[], dict[str, int]],
+    ):
         self.services, self.actor, self.identity, self.facts = services, actor, identity, facts
+        self.memory = memory
         self.ended = threading.Event()
         self.last_error: str | None = None
+        self._over: set[str] = set()
+
+    def note(self, code: str) -> None:
+        """Keep the last failure for the system page."""
+        self.last_error = code
 
     def beat(self) -> None:
         """Say that this worker lives."""
+        facts = {**self.facts, "memory": self.memory(), "last_error": self.last_error}
         with self.services.database.keep_house(self.actor) as tx:
-            workers.beat(tx, self.identity, {**self.facts, "last_error": self.last_error})
+            workers.beat(tx, self.identity, facts)
 
     def leave(self) -> None:
         """Go in good order."""
@@ -188,6 +234,7 @@ class _Life:
                 self.beat()
                 if not stopping.is_set():
                     self._take_over(patience)
+                    self._settle()
                 if time.monotonic() - sealed > 60:
                     self.services.database.seal_log()
                     sealed = time.monotonic()
@@ -203,3 +250,13 @@ class _Life:
             if job.executor_id not in living:
                 DBOS.resume_workflow(job.workflow_id, queue_name=QUEUE)
                 log.warning("work taken over", worker=self.identity, answer_id=job.workflow_id)
+
+    def _settle(self) -> None:
+        """End what was begun, is over for the queue, and came to nothing; looked at twice, a second apart."""
+        with self.services.database.read(self.actor) as tx:
+            open_still = answers.unfinished(tx)
+        found = state.worker.queue.states(open_still)
+        over = {one for one, status in found.items() if status not in ("ENQUEUED", "PENDING", "DELAYED")}
+        for answer_id in over & self._over:
+            jobs.settle(state.worker, answer_id)
+        self._over = over

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.pixels import apply_modality_lut
+from pydicom.tag import BaseTag
 
 from dicom import codecs, pixels
 from dicom.errors import InvalidHeader
@@ -54,6 +56,8 @@ class Inspection:
     image_type: tuple[str, ...] = ()
     stack: tuple[str, ...] = ()
     identity: dict[str, Any] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
+    """Values of the header that name or number people and places, for the search in free text."""
     study: dict[str, str] = field(default_factory=dict)
     series: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -207,6 +211,7 @@ class Instance:
                 *(clean(_safe(ds, k)) for k in STACK_KEYWORDS),
             ),
             identity=_identity(ds),
+            others=_others(ds),
             study=_texts(ds, _STUDY),
             series=_texts(ds, _SERIES),
             warnings=tuple(self._warnings(spacing_source)),
@@ -376,6 +381,33 @@ def _identity(dataset: Dataset) -> dict[str, Any]:
         "age": clean(_safe(dataset, "PatientAge")),
         "species": clean(_safe(dataset, "PatientSpeciesDescription")),
     }
+
+
+def _others(dataset: Dataset) -> list[str]:
+    """Values beside the identity that name or number somebody: all names of people, and those of `_NAMING`."""
+    people = set(map(keyword_for_tag, filter(_is_name, dataset.keys()))) - {"PatientName"}
+    found = (_safe(dataset, keyword) for keyword in sorted(people | set(_NAMING)))
+    texts = (clean(one) for value in found for one in (value if isinstance(value, list) else [value]))
+    return sorted({text for text in texts if text})
+
+
+def _is_name(tag: BaseTag) -> bool:
+    return dictionary_has_tag(tag) and dictionary_VR(tag) == "PN"
+
+
+_NAMING = (
+    "AccessionNumber",
+    "AdmissionID",
+    "DeviceSerialNumber",
+    "InstitutionAddress",
+    "InstitutionName",
+    "InstitutionalDepartmentName",
+    "OtherPatientIDs",
+    "PatientAddress",
+    "PatientTelephoneNumbers",
+    "StationName",
+    "StudyID",
+)
 
 
 def _safe(dataset: Dataset, keyword: str) -> Any:

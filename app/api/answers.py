@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
@@ -24,15 +24,18 @@ CLINICIAN = allow("clinician")
 PLACE_EVERY_SECONDS = 1.0
 
 
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
 class View(BaseModel):
     """What the reader had open: picture, frame, window, inverted or not, and the box they drew."""
 
     instance_id: str = Field(max_length=64)
     frame: int = Field(0, ge=0)
-    center: float | None = None
-    width: float | None = None
+    center: Number | None = None
+    width: Number | None = None
     invert: bool = False
-    box: tuple[float, float, float, float] | None = None
+    box: tuple[Number, Number, Number, Number] | None = None
 
 
 class Asked(BaseModel):
@@ -137,11 +140,13 @@ async def _events(
                 seen, begun = seen + 1, True
                 yield _event("piece", piece)
                 continue
-            stored = await run_in_threadpool(_read, services, caller, answer_id)
+            stored = await run_in_threadpool(_look, services, caller, answer_id)
             if stored.state in OVER:
                 yield _event("end", {"answer": as_json(stored, caller.language)})
                 return
-            await asyncio.sleep(0.3)
+            # Not begun, or taken over by another worker: there is nothing to follow yet.
+            yield _event("place", {"place": 0 if begun else await run_in_threadpool(queue.place, answer_id)})
+            await asyncio.sleep(PLACE_EVERY_SECONDS / 2)
             task = asyncio.create_task(pump(seen))
     finally:
         task.cancel()
@@ -158,10 +163,10 @@ def _piece_key(services: Services, caller: Caller, answer_id: str) -> bytes:
         return answers.piece_key(tx, study)
 
 
-def _read(services: Services, caller: Caller, answer_id: str) -> StoredAnswer:
-    with services.database.write(caller.actor) as tx:
+def _look(services: Services, caller: Caller, answer_id: str) -> StoredAnswer:
+    """The answer again, while its stream is open: opening it is the entry in the record."""
+    with services.database.read(caller.actor) as tx:
         study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id)
-        tx.record("answer.read", subject=study.patient_ref, object_type="answer", object_id=answer_id)
         return answers.get(tx, study, answer_id)
 
 

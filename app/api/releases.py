@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from app import review
 from app.auth import Caller, allow, services_of
 from app.wording import sentence
-from storage import reports, reviews, studies
+from storage import reports, studies
 from storage.errors import NotFound
 
 router = APIRouter(tags=["releases"], prefix="/api/studies/{study_id}/releases")
@@ -23,7 +23,7 @@ class Released(BaseModel):
 
 @router.get("")
 def listed(request: Request, study_id: str, caller: Caller = CLINICIAN) -> list[dict[str, Any]]:
-    """Every item that waits, with its text, for the clinician to look at."""
+    """Every item of a signed report that waits, with its text, for the clinician to look at."""
     with services_of(request).database.write(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
         report = reports.of_study(tx, study)
@@ -34,7 +34,7 @@ def listed(request: Request, study_id: str, caller: Caller = CLINICIAN) -> list[
             object_id=study_id,
             reason="releases",
         )
-        found = review.items(tx, study, report) if report else []
+        found = review.items(tx, study, report) if report and report.is_signed else []
     return [
         {
             "item": one.item,
@@ -50,11 +50,11 @@ def listed(request: Request, study_id: str, caller: Caller = CLINICIAN) -> list[
 
 @router.post("", status_code=201)
 def release(request: Request, study_id: str, wanted: Released, caller: Caller = CLINICIAN) -> dict[str, Any]:
-    """Let researchers see one item."""
+    """Let researchers see one item; raises NotSigned while its text can still become another."""
     with services_of(request).database.write(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
         report = reports.of_study(tx, study)
-        if report is None or wanted.item not in {one.item for one in review.items(tx, study, report)}:
+        if report is None:
             raise NotFound(object="item")
-        reviews.release(tx, study, wanted.item)
+        review.release(tx, study, report, wanted.item)
     return {}

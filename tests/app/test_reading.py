@@ -287,6 +287,27 @@ def test_identifiers_reach_nothing_that_a_researcher_can_fetch(world, sent):
     assert researcher.get(address).json()["sections"]["impression"][0]["text"] == "홍길동: normal."
 
 
+def test_a_release_holds_for_what_the_clinician_saw(world, sent):
+    """Nothing is released before the signature, and pictures that come after a release wait again."""
+    browser, researcher = world.sign_in("clinician"), world.sign_in("researcher")
+    files = ct_series(2, Modality="US", PatientID="RELEASE-1")
+    study_id, report = drafted(world, browser, sent, files[0], indication="Seen by Phantom.")
+    releases, address = f"/api/studies/{study_id}/releases", f"/api/review/reports/{report['id']}"
+
+    early = browser.post(releases, json={"item": "indication"})
+    signed(browser, report)
+    before = researcher.get(address).json()
+    given = [browser.post(releases, json={"item": item}).status_code for item in ("indication", "pictures")]
+    after = researcher.get(address).json()
+    sent(browser, files[1])
+    later = researcher.get(address).json()
+
+    assert (early.status_code, given) == (409, [201, 201])
+    assert (before["indication"], before["pictures"]) == (None, 0)
+    assert (after["indication"], after["pictures"]) == ("Seen by Phantom.", 1)
+    assert (later["indication"], later["pictures"]) == ("Seen by Phantom.", 0)
+
+
 def test_the_auditor_reads_verifies_and_takes_away(world, sent, tmp_path):
     """The record is clean, names no patient, and proves itself outside with the public key alone."""
     from storage.verifier import verify
