@@ -130,3 +130,16 @@ def test_the_model_answers_on_the_terminal(tmp_path, capsys):
     said = capsys.readouterr()
     assert len(said.out.strip()) > 3
     assert "nothing about patients" in said.err
+
+
+def test_progress_in_a_log_is_a_line_for_each_tenth(capsys):
+    """A thousand steps leave eleven lines, none painted over another."""
+    from app.commands.models import _Progress
+
+    progress = _Progress()
+    for step in range(1001):
+        progress("drawings", step / 1000)
+
+    said = capsys.readouterr().err
+    assert "\r" not in said
+    assert said.splitlines()[::5] == ["  0% drawings", " 50% drawings", "100% drawings"]
