@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import sqlalchemy as sa
-from dbos import DBOSClient, DBOSPortableJSONSerializer
+from dbos import DBOSClient, DBOSPortableJSONSerializer, WorkflowStatus
 
 from storage.database import Tx
 
@@ -51,14 +51,13 @@ class Queue:
 
     def is_cancelled(self, answer_id: str) -> bool:
         """Whether a reader stopped it."""
-        return self.states([answer_id]).get(answer_id) == "CANCELLED"
+        return any(one.status == "CANCELLED" for one in self.work_of([answer_id]))
 
-    def states(self, answer_ids: list[str]) -> dict[str, str]:
-        """What the engine says of those that it knows: ENQUEUED, PENDING, SUCCESS, ERROR, CANCELLED and the like."""
+    def work_of(self, answer_ids: list[str]) -> list[WorkflowStatus]:
+        """What the engine knows of these: status (ENQUEUED, PENDING, SUCCESS, ERROR, CANCELLED) and executor."""
         if not answer_ids:
-            return {}
-        known = self._client.list_workflows(workflow_ids=answer_ids, load_input=False, load_output=False)
-        return {one.workflow_id: one.status for one in known}
+            return []
+        return self._client.list_workflows(workflow_ids=answer_ids, load_input=False, load_output=False)
 
     def hand_back(self, answer_id: str) -> None:
         """Put begun work back in line, for another worker."""

@@ -64,7 +64,7 @@ def values_of(tx: Tx, study: Study) -> set[str]:
     found = {*_leaves([study.identity, {name: study.facts.get(name) for name in _NAMING}])}
     for series in studies.series(tx, study):
         for instance in series.instances:
-            found.update(_leaves(instance.facts.get("others")))
+            found.update(_leaves(instance.facts.get("named")))
     for user in users.everyone(tx):
         found.add(user.username)
         names.append(user.display_name)

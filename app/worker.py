@@ -233,8 +233,9 @@ class _Life:
             try:
                 self.beat()
                 if not stopping.is_set():
-                    self._take_over(patience)
-                    self._settle()
+                    living = self._living(patience)
+                    self._take_over(living)
+                    self._settle(living)
                 if time.monotonic() - sealed > 60:
                     self.services.database.seal_log()
                     sealed = time.monotonic()
@@ -242,21 +243,32 @@ class _Life:
                 self.last_error = type(error).__name__
                 log.error("sign of life failed", kind=type(error).__name__, worker=self.identity)
 
-    def _take_over(self, patience: timedelta) -> None:
-        """From the jobs, not from the signs: a worker that died before its first sign left only jobs."""
+    def _living(self, patience: timedelta) -> set[str]:
         with self.services.database.read(self.actor) as tx:
-            living = {worker.id for worker in workers.heard_of(tx) if worker.is_alive(tx.now, patience)}
+            return {worker.id for worker in workers.heard_of(tx) if worker.is_alive(tx.now, patience)}
+
+    def _take_over(self, living: set[str]) -> None:
+        """From the jobs, not from the signs: a worker that died before its first sign left only jobs."""
         for job in DBOS.list_workflows(status="PENDING", name=WORKFLOW, load_input=False, load_output=False):
             if job.executor_id not in living:
                 DBOS.resume_workflow(job.workflow_id, queue_name=QUEUE)
                 log.warning("work taken over", worker=self.identity, answer_id=job.workflow_id)
 
-    def _settle(self) -> None:
-        """End what was begun, is over for the queue, and came to nothing; looked at twice, a second apart."""
+    def _settle(self, living: set[str]) -> None:
+        """End what was begun, is over for the queue, and came to nothing; looked at twice, a second apart.
+
+        A reader's stop is over for the queue at once, while its worker still says the last token: as long as
+        somebody who lives may be at it, it is theirs to end.
+        """
         with self.services.database.read(self.actor) as tx:
             open_still = answers.unfinished(tx)
-        found = state.worker.queue.states(open_still)
-        over = {one for one, status in found.items() if status not in ("ENQUEUED", "PENDING", "DELAYED")}
+        over = {
+            one.workflow_id
+            for one in state.worker.queue.work_of(open_still)
+            if one.status not in ("ENQUEUED", "PENDING", "DELAYED")
+            and one.workflow_id not in state.stops
+            and (one.executor_id == self.identity or one.executor_id not in living)
+        }
         for answer_id in over & self._over:
             jobs.settle(state.worker, answer_id)
         self._over = over

@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.dataset import Dataset
-from pydicom.multival import MultiValue
 from pydicom.pixels import apply_modality_lut
-from pydicom.tag import BaseTag
 
 from dicom import codecs, pixels
 from dicom.errors import InvalidHeader
 from dicom.guard import BIG_ENDIAN, Limits, known_name, number, open_dataset
-from dicom.text import clean, clean_name
+from dicom.naming import identity_of, named_in, value_of
+from dicom.text import clean
 from dicom.windowing import Function, Table, Values, Window, presets_for
 
 DISPLAY_FUNCTIONS: tuple[Function, ...] = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
@@ -56,7 +54,7 @@ class Inspection:
     image_type: tuple[str, ...] = ()
     stack: tuple[str, ...] = ()
     identity: dict[str, Any] = field(default_factory=dict)
-    others: list[str] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
     """Values of the header that name or number people and places, for the search in free text."""
     study: dict[str, str] = field(default_factory=dict)
     series: dict[str, str] = field(default_factory=dict)
@@ -140,7 +138,7 @@ class Instance:
         """The preset of the region for a CT in HU; a localizer is a projection, whose values are no HU of a tissue."""
         if unit != "HU" or "LOCALIZER" in self._texts_of("ImageType"):
             return None
-        words = [clean(_safe(self.dataset, keyword)) for keyword in REGION_KEYWORDS]
+        words = [clean(value_of(self.dataset, keyword)) for keyword in REGION_KEYWORDS]
         found = presets_for(clean(self.dataset.get("Modality")), *words)
         return next(iter(found.values()), None)
 
@@ -174,12 +172,14 @@ class Instance:
     def inspect(self) -> Inspection:
         """The header as plain values; raises InvalidHeader without the three UIDs."""
         ds = self.dataset
-        uids = [clean(_safe(ds, k))[:64] for k in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")]
+        uids = [
+            clean(value_of(ds, k))[:64] for k in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+        ]
         if not all(uids):
             raise InvalidHeader(keyword="SOPInstanceUID, SeriesInstanceUID or StudyInstanceUID")
         orientation = _numbers(self._group(0, "PlaneOrientationSequence").get("ImageOrientationPatient"))
         thickness = _numbers(self._group(0, "PixelMeasuresSequence").get("SliceThickness"))
-        instance_number = _numbers(_safe(ds, "InstanceNumber"))
+        instance_number = _numbers(value_of(ds, "InstanceNumber"))
         spacing, spacing_source = self.spacing(0)
         differ = self.frames > 1 and bool(ds.get("PerFrameFunctionalGroupsSequence"))
         return Inspection(
@@ -192,7 +192,7 @@ class Instance:
             sop_instance_uid=uids[0],
             series_instance_uid=uids[1],
             study_instance_uid=uids[2],
-            frame_of_reference_uid=clean(_safe(ds, "FrameOfReferenceUID"))[:64] or None,
+            frame_of_reference_uid=clean(value_of(ds, "FrameOfReferenceUID"))[:64] or None,
             sop_class=known_name(ds.get("SOPClassUID")),
             instance_number=int(instance_number[0]) if instance_number else None,
             position_mm=self._position(0),
@@ -204,14 +204,14 @@ class Instance:
             windows=self._described_windows(),
             frame_positions_mm=tuple(map(self._position, range(self.frames))) if differ else (),
             frame_windows=tuple(map(self._plain_window, range(self.frames))) if differ else (),
-            burned_in_annotation=clean(_safe(ds, "BurnedInAnnotation")).upper() or None,
+            burned_in_annotation=clean(value_of(ds, "BurnedInAnnotation")).upper() or None,
             image_type=self._texts_of("ImageType"),
             stack=(
                 (*self._texts_of("ImageType")[2:3], "")[0],
-                *(clean(_safe(ds, k)) for k in STACK_KEYWORDS),
+                *(clean(value_of(ds, k)) for k in STACK_KEYWORDS),
             ),
-            identity=_identity(ds),
-            others=_others(ds),
+            identity=identity_of(ds),
+            named=named_in(ds),
             study=_texts(ds, _STUDY),
             series=_texts(ds, _SERIES),
             warnings=tuple(self._warnings(spacing_source)),
@@ -226,7 +226,7 @@ class Instance:
         return (windows[0].center, windows[0].width) if windows else None
 
     def _described_windows(self) -> tuple[dict[str, Any], ...]:
-        texts = _safe(self._group(0, "FrameVOILUTSequence"), "WindowCenterWidthExplanation") or []
+        texts = value_of(self._group(0, "FrameVOILUTSequence"), "WindowCenterWidthExplanation") or []
         explained = [texts] if isinstance(texts, str) else list(texts)
         return tuple(
             {
@@ -239,21 +239,21 @@ class Instance:
         )
 
     def _texts_of(self, keyword: str) -> tuple[str, ...]:
-        value = _safe(self.dataset, keyword) or []
+        value = value_of(self.dataset, keyword) or []
         return tuple(map(clean, [value] if isinstance(value, str) else value))
 
     def _warnings(self, spacing_source: str | None) -> list[str]:
         """What a reader should know before trusting the picture, as codes of words."""
-        ds, slope = self.dataset, _numbers(_safe(self.dataset, "RescaleSlope"))
-        lossy = clean(_safe(ds, "LossyImageCompression")) == "01" or _is_lossy(ds)
-        species = clean(_safe(ds, "PatientSpeciesDescription")).casefold()
+        ds, slope = self.dataset, _numbers(value_of(self.dataset, "RescaleSlope"))
+        lossy = clean(value_of(ds, "LossyImageCompression")) == "01" or _is_lossy(ds)
+        species = clean(value_of(ds, "PatientSpeciesDescription")).casefold()
         found = {
             "lossy": lossy,
             "slope_zero": bool(slope) and slope[0] == 0,
             "high_bit": pixels.has_high_bits(ds),
             "retired_syntax": ds.file_meta.TransferSyntaxUID == BIG_ENDIAN,
             "detector_spacing": spacing_source == "detector",
-            "for_processing": clean(_safe(ds, "PresentationIntentType")) == "FOR PROCESSING",
+            "for_processing": clean(value_of(ds, "PresentationIntentType")) == "FOR PROCESSING",
             "not_human": bool(species) and species not in ("homo sapiens", "human"),
             "derived": clean(ds.get("Modality")) in ("SEG", "RTDOSE"),
         }
@@ -368,52 +368,4 @@ _SERIES = (
 
 
 def _texts(dataset: Dataset, keywords: tuple[str, ...]) -> dict[str, str]:
-    return {keyword: text for keyword in keywords if (text := clean(_safe(dataset, keyword)))}
-
-
-def _identity(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "name": clean_name(_safe(dataset, "PatientName")),
-        "patient_id": clean(_safe(dataset, "PatientID")),
-        "issuer": clean(_safe(dataset, "IssuerOfPatientID")),
-        "birth_date": clean(_safe(dataset, "PatientBirthDate")),
-        "sex": clean(_safe(dataset, "PatientSex")),
-        "age": clean(_safe(dataset, "PatientAge")),
-        "species": clean(_safe(dataset, "PatientSpeciesDescription")),
-    }
-
-
-def _others(dataset: Dataset) -> list[str]:
-    """Values beside the identity that name or number somebody: all names of people, and those of `_NAMING`."""
-    people = set(map(keyword_for_tag, filter(_is_name, dataset.keys()))) - {"PatientName"}
-    found = (_safe(dataset, keyword) for keyword in sorted(people | set(_NAMING)))
-    texts = (clean(one) for value in found for one in (value if isinstance(value, list) else [value]))
-    return sorted({text for text in texts if text})
-
-
-def _is_name(tag: BaseTag) -> bool:
-    return dictionary_has_tag(tag) and dictionary_VR(tag) == "PN"
-
-
-_NAMING = (
-    "AccessionNumber",
-    "AdmissionID",
-    "DeviceSerialNumber",
-    "InstitutionAddress",
-    "InstitutionName",
-    "InstitutionalDepartmentName",
-    "OtherPatientIDs",
-    "PatientAddress",
-    "PatientTelephoneNumbers",
-    "StationName",
-    "StudyID",
-)
-
-
-def _safe(dataset: Dataset, keyword: str) -> Any:
-    """A value, or nothing where the header holds something that cannot be one."""
-    try:
-        value = dataset.get(keyword)
-        return list(value) if isinstance(value, MultiValue) else value
-    except Exception:
-        return None
+    return {keyword: text for keyword in keywords if (text := clean(value_of(dataset, keyword)))}

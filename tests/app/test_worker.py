@@ -7,8 +7,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from app import jobs
+from app.worker import _Life, state
 from model.scripted import ScriptedEngine
 from storage.database import Actor
 from tests.samples import ct_series
@@ -75,6 +79,25 @@ def test_after_three_deaths_it_is_failed_with_its_cause(world, sent):
     assert browser.get(address).json()["failure"]["code"] == "worker.died"
 
 
+@pytest.mark.parametrize(("executor", "after"), [("living", "running"), ("w", "failed"), ("dead", "failed")])
+def test_what_is_over_is_ended_by_nobody_while_its_worker_lives(world, sent, monkeypatch, executor, after):
+    """Stopped, but its worker still says the last token: only that worker, or those who outlive it, may end it."""
+    browser, address, answer_id = asked(world, sent)
+    worker = hand(world)
+    jobs.begin(worker, answer_id)
+    over = SimpleNamespace(workflow_id=answer_id, status="CANCELLED", executor_id=executor)
+    monkeypatch.setattr(worker.queue, "work_of", lambda _: [over])
+    monkeypatch.setattr(state, "worker", worker, raising=False)
+    monkeypatch.setattr(state, "stops", {}, raising=False)
+    life = _Life(world.services, WORKER, "w", {}, dict)
+
+    life._settle({"w", "living"})
+    between = browser.get(address).json()["state"]
+    life._settle({"w", "living"})
+
+    assert (between, browser.get(address).json()["state"]) == ("running", after)
+
+
 def test_a_worker_told_to_stop_hands_over_what_takes_longer_than_its_grace(own_world, sent, tmp_path):
     """It leaves in good order, and what it had begun stands in line again, neither cut nor failed."""
     browser, address, answer_id = asked(own_world, sent)
@@ -90,12 +113,12 @@ def test_a_worker_told_to_stop_hands_over_what_takes_longer_than_its_grace(own_w
     finally:
         slow.kill()
 
-    handed = own_world.client.app.app.state.queue.states([answer_id])
+    handed = [one.status for one in own_world.client.app.app.state.queue.work_of([answer_id])]
     answered = jobs.answer(
         hand(own_world), jobs.begin(hand(own_world), answer_id), lambda *_: None, threading.Event()
     )
 
-    assert (left, handed, answered) == (0, {answer_id: "ENQUEUED"}, True)
+    assert (left, handed, answered) == (0, ["ENQUEUED"], True)
     assert own_world.entries("worker.stopped") and not own_world.entries("answer.failed")
     found = browser.get(address).json()
     assert (found["state"], found["attempt"], found["text"]) == ("done", 2, "The lungs are clear.")

@@ -40,7 +40,7 @@ def test_a_session_that_ends_while_editing_keeps_what_was_typed(page: Page) -> N
 
 
 def test_two_tabs_that_edit_one_report_lose_neither_text(page: Page) -> None:
-    """The second to save is shown both texts and chooses; signing from a stale tab is refused in words."""
+    """The second to save is shown both texts and chooses; who types on after the other signed is told so."""
     begin(page)
     other = page.context.new_page()
     other.goto(page.url)
@@ -72,13 +72,12 @@ def test_questions_too_long_or_too_many_are_taken_calmly(page: Page) -> None:
     cards = page.locator("article.exchange")
     already = cards.count()
     question = page.locator("textarea.question")
-    question.evaluate(
-        "(box, n) => { box.value = 'a'.repeat(n); box.dispatchEvent(new Event('input')); }", LONG
-    )
+    question.focus()
+    page.keyboard.insert_text("a" * LONG)
     question.press("Enter")
     said = page.locator(".toast-error p")
     said.first.wait_for(timeout=pages.LONG_MS)
-    expect(said.first).to_contain_text("50")
+    expect(said.first).to_contain_text(f"{LONG} characters")
     assert len(question.input_value()) == LONG
     expect(cards).to_have_count(already)
 

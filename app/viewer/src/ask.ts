@@ -9,7 +9,6 @@ import type { Room } from "./study";
 import { complain, sentenceOf } from "./toast";
 import type { Answer, ViewSeen } from "./types";
 
-const LONGEST = 4000;
 
 export class Ask {
   readonly element: HTMLElement;
@@ -17,7 +16,7 @@ export class Ask {
   private readonly cards = new Map<string, AnswerCard>();
   private readonly list = h("div", { class: "answers", role: "log", "aria-label": t("ui.ask.answers"), tabindex: 0 });
   private readonly hint = h("div", { class: "ask-empty" }, icon("spark", 32), h("p", {}, t("ui.ask.empty")));
-  private readonly field = h("textarea", { class: "input question", rows: 2, maxlength: LONGEST, placeholder: t("ui.ask.placeholder"), "aria-label": t("ui.ask.placeholder") });
+  private readonly field = h("textarea", { class: "input question", rows: 2, placeholder: t("ui.ask.placeholder"), "aria-label": t("ui.ask.placeholder") });
   private readonly about = h("p", { class: "about small muted num" });
   private readonly withBox = h("input", { type: "checkbox", id: "ask-box" });
   private readonly boxChoice = h("label", { class: "box-choice small", hidden: true }, this.withBox, t("ui.ask.box"));

@@ -51,7 +51,7 @@ export class ReportPanel {
 
   private showForm(previous?: { indication: string; history: string }): void {
     this.destroy();
-    const area = (name: string, rows: number, value = "") => h("textarea", { class: "input", name, rows, maxlength: 4000, id: `report-${name}` }, value);
+    const area = (name: string, rows: number, value = "") => h("textarea", { class: "input", name, rows, id: `report-${name}` }, value);
     const field = (name: string, rows: number, value?: string) => h("label", { class: "field" }, h("span", {}, t(`ui.report.${name}`)), area(name, rows, value));
     const button = h("button", { class: "button primary", type: "submit" }, icon("spark"), t("ui.report.draft"));
     const form = h(

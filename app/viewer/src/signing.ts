@@ -60,7 +60,7 @@ export function signDialog(report: Report, lines: ChecklistLine[]): Promise<bool
 
 /** Text that stands beside a signed report; resolves true when it was added. */
 export function addendumDialog(report: Report): Promise<boolean> {
-  const text = h("textarea", { class: "input", rows: 5, required: true, maxlength: 8000, name: "text" });
+  const text = h("textarea", { class: "input", rows: 5, required: true, name: "text" });
   return ask({
     title: t("ui.report.add_addendum"),
     words: [h("p", { class: "muted" }, t("ui.addendum.hint")), h("label", { class: "field" }, h("span", {}, t("ui.addendum.text")), text)],
