@@ -5,6 +5,7 @@ published models were trained (both papers' code). Boxes therefore map back with
 """
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -136,16 +137,45 @@ def _best_grid(width: int, height: int, grids: Sequence[Grid], crop_px: int) -> 
     return max(grids, key=merit)
 
 
-def cut_crops(picture: Image.Image, plan: ZoomPlan) -> np.ndarray[Any, Any]:
-    """All crops of an RGB picture: uint8 (crops, crop_px, crop_px, 3), in the order of `CropPlan.crops`."""
+def cut_crops(picture: Image.Image, plan: ZoomPlan, threads: int = 1) -> np.ndarray[Any, Any]:
+    """All crops of an RGB picture: uint8 (crops, crop_px, crop_px, 3), in the order of `CropPlan.crops`.
+
+    threads: how many bands of a resizing are made at once; the bytes are the same for any number
+    """
     chosen = plan_crops(picture.width, picture.height, plan)
-    return np.concatenate(
-        [_tiles(picture, grid, plan.crop_px) for grid in ((1, 1), chosen.middle, chosen.high)]
-    )
+    grids = ((1, 1), chosen.middle, chosen.high)
+    with ThreadPoolExecutor(threads) as pool:
+        resized = [_resize(picture, grid, plan.crop_px, threads, pool) for grid in grids]
+        return np.concatenate(
+            [
+                _tiles(np.concatenate([band.result() for band in bands]), grid, plan.crop_px)
+                for grid, bands in zip(grids, resized, strict=True)
+            ]
+        )
 
 
-def _tiles(picture: Image.Image, grid: Grid, side: int) -> np.ndarray[Any, Any]:
+def _resize(
+    picture: Image.Image, grid: Grid, side: int, threads: int, pool: ThreadPoolExecutor
+) -> list[Future[np.ndarray[Any, Any]]]:
+    """The picture at the size of a grid, in bands from top to bottom.
+
+    Filters reach over the edges of a band, and a band begins at a whole multiple of 1 / 2^n of the height,
+    which a float holds exactly: so the bands together are, bit for bit, the picture resized in one piece.
+    """
+    width, height = grid[0] * side, grid[1] * side
+    bands = 1
+    while bands * 2 <= threads and height % (bands * 2) == 0:
+        bands *= 2
+
+    def band(number: int) -> np.ndarray[Any, Any]:
+        top, bottom = picture.height * number / bands, picture.height * (number + 1) / bands
+        box = (0, top, picture.width, bottom)
+        return np.asarray(picture.resize((width, height // bands), Image.Resampling.BICUBIC, box))
+
+    return [pool.submit(band, number) for number in range(bands)]
+
+
+def _tiles(resized: np.ndarray[Any, Any], grid: Grid, side: int) -> np.ndarray[Any, Any]:
     columns, rows = grid
-    resized = np.asarray(picture.resize((columns * side, rows * side), Image.Resampling.BICUBIC))
     tiles = resized.reshape(rows, side, columns, side, 3).swapaxes(1, 2)
-    return np.ascontiguousarray(tiles.reshape(rows * columns, side, side, 3))
+    return tiles.reshape(rows * columns, side, side, 3)
