@@ -128,7 +128,9 @@ def _speak(worker: Worker, asked: StoredAnswer, say: Say, stopped: threading.Eve
         study = _study(tx, asked.id)
         shown = viewing.pictures(worker.services, tx, study, asked.view)
         text = filled(tx, study, asked)
-    pieces = worker.answerer.answer(shown, text, Sampling(**asked.sampling), stop=stopped.is_set)
+    pieces = worker.answerer.answer(
+        shown, text, Sampling(**asked.sampling), stop=stopped.is_set, urgent=asked.urgent
+    )
     for number, piece in enumerate(pieces):
         if isinstance(piece, Completion):
             return piece

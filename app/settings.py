@@ -67,7 +67,9 @@ class Settings(BaseSettings):
     pace_ms: int = Field(
         0, description="Pause before each piece of an answer in milliseconds, to watch or test; 0 is off."
     )
-    worker_concurrency: int = Field(1, description="Answers one worker gives at the same time.")
+    worker_concurrency: int = Field(
+        4, description="Answers one worker gives at the same time, in one batch; more of them wait."
+    )
     worker_patience_seconds: float = Field(
         6.0, description="Seconds without a sign of life after which another worker takes over."
     )

@@ -92,4 +92,5 @@ def open_answerer(settings: Settings) -> "Answerer":
         dtype=settings.dtype,
         threads=settings.threads,
         pace_ms=settings.pace_ms,
+        readers=settings.worker_concurrency,
     )

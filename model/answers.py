@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 Level = Literal["low", "middle", "high"]
-StopReason = Literal["end", "length", "stopped"]
+StopReason = Literal["end", "length", "stopped", "stop_string"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,15 @@ class Sampling:
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    stop: tuple[str, ...] = ()
+    """The answer ends before the first of these that it would say."""
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1 or self.temperature < 0 or not 0 < self.top_p <= 1 or "" in self.stop:
+            raise ValueError(
+                "Sampling takes max_new_tokens of at least 1, a temperature of at least 0, top_p above 0 and "
+                "up to 1, and stop strings that are not empty."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +100,12 @@ class Answerer(Protocol):
         sampling: Sampling,
         *,
         stop: Callable[[], bool] = never,
+        urgent: bool = False,
     ) -> Iterator[Delta | Completion]:
-        """Deltas, then one Completion. pictures: uint8 (rows, columns, 3); stop is asked before every token."""
+        """Deltas, then one Completion. pictures: uint8 (rows, columns, 3); stop is asked before every token.
+
+        May be asked from many threads at once; urgent ones begin before the others.
+        """
         ...
 
     def memory(self) -> dict[str, int]:

@@ -1,37 +1,64 @@
-"""One answer at a time in this process: pictures and words in, pieces of text out, stoppable at every token."""
+"""Answers in this process, many at once: pictures and words in, pieces of text out, stoppable at every token."""
 
+import queue
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
-from torch import Tensor
-from transformers import DynamicCache
 
-from model.answers import Completion, Delta, ModelCard, Sampling, StopReason, ZoomBox, never
+from model.answers import Completion, Delta, ModelCard, Sampling, never
+from model.batching import Asked, Batch, Limits, Piece
 from model.checkpoints import read_card, weight_files
-from model.crops import plan_crops
+from model.decoder import Decoder
 from model.errors import NotEnoughMemory, PicturesUnusable, PromptTooLong, WeightsMismatch
-from model.image_processing_dragonfly import as_rgb
+from model.looking import Eyes, Picture
 from model.modeling_dragonfly import DragonflyForCausalLM
 from model.processing_dragonfly import END, TURN_END, DragonflyProcessor, chat
+from model.speech import Speech
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "auto": "auto"}
 
 
 def open_engine(
-    path: Path, *, device: str = "cpu", dtype: str = "float32", threads: int = 1, pace_ms: int = 0
+    path: Path,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+    threads: int = 1,
+    pace_ms: int = 0,
+    readers: int = 8,
+    eight_bits: bool = False,
 ) -> "Engine":
     """The engine over a checkpoint folder; it answers or this raises, there is no other model behind it.
 
-    pace_ms: a pause before every token, to watch and test what happens inside an answer
+    pace_ms: a pause before every token, to watch and test what happens inside an answer; readers: answers
+    spoken at the same time; eight_bits: the language model's weights as int8 (CPU)
     raises: WeightsMismatch, NotEnoughMemory
     """
     torch.set_num_threads(threads)
     model = load_model(path, device=device, dtype=dtype)
-    return Engine(model, DragonflyProcessor.from_pretrained(path), read_card(path), pace_ms=pace_ms)
+    return Engine(
+        model,
+        DragonflyProcessor.from_pretrained(path),
+        read_card(path),
+        limits=limits_for(torch.device(device), readers),
+        pace_ms=pace_ms,
+        threads=threads,
+        eight_bits=eight_bits,
+    )
+
+
+def limits_for(device: torch.device, readers: int) -> Limits:
+    """How much an engine takes on: on a GPU nearly all memory the weights left, elsewhere a quarter of it."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return Limits(readers=readers, room_bytes=int(free * 0.8), tokens_at_once=2048, crops_at_once=64)
+    return Limits(readers=readers, room_bytes=psutil.virtual_memory().available // 4)
 
 
 def load_model(path: Path, *, device: str, dtype: str) -> DragonflyForCausalLM:
@@ -61,14 +88,42 @@ def load_model(path: Path, *, device: str, dtype: str) -> DragonflyForCausalLM:
 
 
 class Engine:
-    """An open model."""
+    """An open model. One thread of its own does all arithmetic; whoever asks only waits for pieces."""
 
     def __init__(
-        self, model: DragonflyForCausalLM, processor: DragonflyProcessor, card: ModelCard, *, pace_ms: int = 0
+        self,
+        model: DragonflyForCausalLM,
+        processor: DragonflyProcessor,
+        card: ModelCard,
+        *,
+        limits: Limits | None = None,
+        pace_ms: int = 0,
+        threads: int | None = None,
+        eight_bits: bool = False,
     ):
         self.model, self.processor, self.card, self.pace_ms = model, processor, card, pace_ms
         tokenizer = processor.tokenizer
         self._ends = {tokenizer.convert_tokens_to_ids(token) for token in (TURN_END, END)}
+        self._limits = limits or limits_for(model.device, Limits().readers)
+        self._threads = threads or torch.get_num_threads()
+        self._decoder = Decoder(model, eight_bits=eight_bits)
+        eyes = Eyes(
+            model.model,
+            self._decoder,
+            processor,
+            crops_at_once=self._limits.crops_at_once,
+            tokens_at_once=self._limits.tokens_at_once,
+        )
+        self._batch = Batch(self._decoder, eyes, self._limits)
+        plan, images = processor.zoom_plan, processor.image_processor
+        # Whatever has a say in what a picture leaves behind.
+        self._recipe = repr(
+            (card.fingerprint, plan, images.image_mean, images.image_std, images.rescale_factor)
+        ).encode()
+        self._kept_bytes = 0
+        self._new: list[Asked] = []
+        self._awake = threading.Condition()
+        self._thread: threading.Thread | None = None
 
     def answer(
         self,
@@ -77,158 +132,86 @@ class Engine:
         sampling: Sampling,
         *,
         stop: Callable[[], bool] = never,
+        urgent: bool = False,
     ) -> Iterator[Delta | Completion]:
         """Deltas, then one Completion; raises PromptTooLong, PicturesUnusable, NotEnoughMemory."""
         started = time.perf_counter()
         words = self._words(prompt)
+        if not pictures:
+            raise PicturesUnusable(pictures=0)
+        room = int(self.model.config.text_config.max_position_embeddings)
+        length = len(pictures) * self.processor.zoom_plan.visual_positions + len(words)
+        if length >= room:  # at least one position is left for the answer
+            raise PromptTooLong(length - room + 1, room - 1)
+        shown = tuple(Picture(one, self.processor, self._recipe) for one in pictures)
+        gone = threading.Event()
+        said: queue.SimpleQueue[Piece] = queue.SimpleQueue()
+        asked = Asked(
+            pictures=shown,
+            words=words,
+            sampling=sampling,
+            # Rotary positions beyond those of the configuration were never trained: the answer ends there.
+            speech=Speech(self.processor.tokenizer, sampling, self._ends, room - length),
+            tell=said.put,
+            stop=lambda: gone.is_set() or stop(),
+            urgent=urgent,
+            started=started,
+        )
+        self._submit(asked)
         try:
-            embeddings, boxes = self._look(pictures, words)
-            yield from self._speak(embeddings, boxes, len(words), sampling, stop, started)
-        except torch.OutOfMemoryError as error:
-            raise NotEnoughMemory(device=str(self.model.device)) from error
+            while True:
+                piece = said.get()
+                if isinstance(piece, Exception):
+                    raise piece
+                yield piece
+                if isinstance(piece, Completion):
+                    return
+        finally:
+            gone.set()
 
     def memory(self) -> dict[str, int]:
-        """Bytes of the weights, and of the device where it says."""
-        weights = sum(one.numel() * one.element_size() for one in self.model.parameters())
-        if self.model.device.type != "cuda":
-            return {"weights": weights, "device_used": 0, "device_total": 0}
-        free, total = torch.cuda.mem_get_info(self.model.device)
-        return {"weights": weights, "device_used": total - free, "device_total": total}
+        """Bytes: weights; pictures and answers that are kept; the device's own, where it says."""
+        linear = {id(one) for one in self.model.model.language_model.layers.parameters()}
+        linear.add(id(self.model.lm_head.weight))
+        rest = (one for one in self.model.parameters() if id(one) not in linear)
+        weights = self._decoder.nbytes + sum(one.numel() * one.element_size() for one in rest)
+        facts = {"weights": weights, "kept": self._kept_bytes, "device_used": 0, "device_total": 0}
+        if self.model.device.type == "cuda":
+            free, total = torch.cuda.mem_get_info(self.model.device)
+            facts |= {"device_used": total - free, "device_total": total}
+        return facts
 
     def _words(self, prompt: str) -> list[int]:
         # A user's text can spell special tokens; a space inside keeps them words.
         return self.processor.words(chat(prompt.replace("<|", "< |")), None, is_generate=True)
 
-    # Inference mode belongs to a thread and this is a generator: held across a yield it would reach the
-    # caller's own tensors, and be absent when the next piece is asked for from another thread.
-    @torch.inference_mode()
-    def _look(
-        self, pictures: Sequence[np.ndarray[Any, Any]], words: list[int]
-    ) -> tuple[Tensor, list[ZoomBox]]:
-        """Embeddings of the whole sequence, pictures first, and the crops that were looked at."""
-        if not pictures:
-            raise PicturesUnusable(pictures=0)
-        shown = [as_rgb(picture) for picture in pictures]
-        length = len(shown) * self.processor.zoom_plan.visual_positions + len(words)
-        room = int(self.model.config.text_config.max_position_embeddings)
-        if length >= room:  # at least one position is left for the answer
-            raise PromptTooLong(length - room + 1, room - 1)
-        crops = [self.processor.image_processor.crops_of(picture) for picture in shown]
-        seen = self.model.model.visual_embeddings(crops)
-        embed = self.model.get_input_embeddings()
-        device = self.model.device
-        newline = embed(torch.tensor(self.processor.visual_ids(), device=device))
-        places = torch.tensor(self.processor.visual_indices(), device=device)
-        parts, boxes = [], []
-        for number, (picture, one) in enumerate(zip(shown, seen, strict=True)):
-            assert one is not None
-            visual, kept = one
-            parts.append(torch.where((places >= 0).unsqueeze(-1), visual[places.clamp(min=0)], newline))
-            boxes += self._boxes(number, picture.width, picture.height, kept)
-        parts.append(embed(torch.tensor(words, device=device)))
-        return torch.cat(parts).unsqueeze(0), boxes
+    def _submit(self, asked: Asked) -> None:
+        """Hand it to the thread that does the arithmetic."""
+        if not self._batch.knows(asked.pictures):
+            for picture in asked.pictures:
+                picture.crops  # noqa: B018 cut here, on the asker's own time
+        with self._awake:
+            self._new.append(asked)
+            self._awake.notify()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
+                self._thread.start()
 
-    def _boxes(self, picture: int, width: int, height: int, kept: Tensor | None) -> list[ZoomBox]:
-        crops = plan_crops(width, height, self.processor.zoom_plan).crops()
-        chosen = None if kept is None else {5 + int(index) for index in kept}
-        return [
-            ZoomBox(
-                picture=picture,
-                level=crop.level,
-                order=order,
-                kept=chosen is None or crop.level != "high" or order in chosen,
-                x=crop.x,
-                y=crop.y,
-                width=crop.width,
-                height=crop.height,
-            )
-            for order, crop in enumerate(crops)
-        ]
-
-    def _speak(
-        self,
-        embeddings: Tensor,
-        boxes: list[ZoomBox],
-        words: int,
-        sampling: Sampling,
-        stop: Callable[[], bool],
-        started: float,
-    ) -> Iterator[Delta | Completion]:
-        cache = DynamicCache(config=self.model.config.text_config)
-        chance = torch.Generator(device="cpu").manual_seed(sampling.seed)
-        ids: list[int] = []
-        logged: list[float] = []
-        shown, pending, first, reason = "", 0, 0.0, "length"
-        step: dict[str, Tensor] = {"inputs_embeds": embeddings}
-        # Rotary positions beyond those of the configuration were never trained: the answer ends there.
-        room = self.model.config.text_config.max_position_embeddings - embeddings.shape[1]
-        while len(ids) < min(sampling.max_new_tokens, room):
-            if stop():
-                reason = "stopped"
-                break
+    def _work(self) -> None:
+        torch.set_num_threads(self._threads)
+        while True:
+            with self._awake:
+                while not self._new and not self._batch.busy:
+                    self._awake.wait(timeout=60)
+                    self._batch.shelf.sweep()
+                    self._kept_bytes = self._batch.nbytes
+                new, self._new = self._new, []
+            for asked in new:
+                try:
+                    self._batch.submit(asked)
+                except NotEnoughMemory as error:
+                    asked.tell(error)
             if self.pace_ms:
                 time.sleep(self.pace_ms / 1000)
-            logits = self._next(step, cache)
-            token = _choose(logits, sampling, chance)
-            if token in self._ends:
-                reason = "end"
-                break
-            ids.append(token)
-            logged.append(float(torch.log_softmax(logits, -1)[token]))
-            first = first or time.perf_counter() - started
-            # Cleaning up spaces, as published tokenizers ask for, would rewrite what was already shown.
-            text = self.processor.tokenizer.decode(
-                ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
-            )
-            # Half a character decodes to U+FFFD: wait for its other bytes.
-            if not text.endswith("\ufffd"):
-                yield Delta(
-                    text=text[len(shown) :],
-                    token_ids=tuple(ids[pending:]),
-                    log_probabilities=tuple(logged[pending:]),
-                )
-                shown, pending = text, len(ids)
-            step = {"input_ids": torch.tensor([[token]], device=self.model.device)}
-        yield _completion(
-            shown, reason, ids, logged, boxes, words, embeddings.shape[1] - words, first, started
-        )
-
-    @torch.inference_mode()
-    def _next(self, step: dict[str, Tensor], cache: DynamicCache) -> Tensor:
-        output = self.model(**step, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        logits: Tensor = output.logits[0, -1].float()
-        return logits
-
-
-def _completion(
-    text: str,
-    reason: StopReason | str,
-    ids: list[int],
-    logged: list[float],
-    boxes: list[ZoomBox],
-    words: int,
-    positions: int,
-    first: float,
-    started: float,
-) -> Completion:
-    return Completion(
-        text=text,
-        stop_reason=reason,  # type: ignore[arg-type]
-        prompt_tokens=words,
-        visual_positions=positions,
-        generated_tokens=len(ids),
-        boxes=tuple(boxes),
-        log_probabilities=tuple(logged),
-        seconds_to_first=first,
-        seconds=time.perf_counter() - started,
-    )
-
-
-def _choose(logits: Tensor, sampling: Sampling, chance: torch.Generator) -> int:
-    """The likeliest token, or one drawn from the nucleus of `top_p`."""
-    if sampling.temperature <= 0:
-        return int(logits.argmax())
-    likely, order = torch.softmax(logits / sampling.temperature, -1).cpu().sort(descending=True)
-    kept = likely.cumsum(0) - likely < sampling.top_p
-    drawn = torch.multinomial(likely * kept, 1, generator=chance)
-    return int(order[drawn])
+            self._batch.step()
+            self._kept_bytes = self._batch.nbytes

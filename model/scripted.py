@@ -39,6 +39,7 @@ class ScriptedEngine:
         sampling: Sampling,
         *,
         stop: Callable[[], bool] = never,
+        urgent: bool = False,
     ) -> Iterator[Delta | Completion]:
         """As the protocol says."""
         said: list[str] = []

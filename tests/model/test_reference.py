@@ -9,8 +9,11 @@ from PIL import Image
 from safetensors.torch import load_file
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
+from model.answers import Sampling
+from model.looking import Picture
 from model.modeling_dragonfly import DragonflyForCausalLM
 from model.processing_dragonfly import DragonflyProcessor, load_tokenizer
+from tests.model.small import Bench
 
 REFERENCE = Path(__file__).parent / "reference"
 CASES = [("v1", "landscape"), ("v1", "tiny"), ("v2", "tiny"), ("v2", "wide")]
@@ -87,6 +90,44 @@ def test_greedy_decoding_gives_the_same_tokens(version, name):
     new = ids[:, inputs["input_ids"].shape[1] :]
     assert new.tolist() == expected["generated"].tolist()
     assert processor.batch_decode(new, skip_special_tokens=False) == facts["text"]
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_the_engine_says_the_same_tokens_in_any_company(version):
+    """Alone, together, in the other order, and once more over pictures that were read before."""
+    bench = Bench(*checkpoint(version), tokens_at_once=300, readers=4)
+    cases = [case(*one) for one in CASES if one[0] == version]
+    end = bench.processor.tokenizer.convert_tokens_to_ids("<|eot_id|>")
+    rows = []
+    for facts, pictures, expected in cases:
+        for row, (words, shown) in enumerate(zip(facts["prompts"], pictures, strict=True)):
+            tokens = expected["generated"][row].tolist()
+            rows.append(
+                (
+                    words,
+                    Picture(shown, bench.processor, b""),
+                    tokens[: tokens.index(end)] if end in tokens else tokens,
+                )
+            )
+
+    def answers(batch, asks):
+        running = []
+        for words, shown, tokens in asks:
+            asked, _ = bench.ask((shown,), words, Sampling(max_new_tokens=len(tokens)))
+            batch.submit(asked)
+            running.append(asked)
+        while batch.busy:
+            batch.step()
+        return [asked.speech.ids for asked in running]
+
+    shared = bench.batch()
+    for batch, asks in (
+        (bench.batch(), rows[:1]),
+        (shared, rows),
+        (bench.batch(), rows[::-1]),
+        (shared, rows),
+    ):
+        assert answers(batch, asks) == [tokens for _, _, tokens in asks]
 
 
 @pytest.mark.parametrize(("version", "name"), [("v1", "tiny"), ("v2", "tiny")])

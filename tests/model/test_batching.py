@@ -1,0 +1,299 @@
+"""Many answers at once are each the answer that would be given alone."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from model.answers import Completion, Delta, Sampling
+from model.errors import NotEnoughMemory
+from model.looking import Picture
+from tests.model.small import Bench, done, questions, small_model, text_of
+
+
+@pytest.fixture(scope="module")
+def bench():
+    return Bench(*small_model())
+
+
+@pytest.fixture(scope="module")
+def asked_alone(bench):
+    made = questions(bench)
+    return made, [bench.alone(*one) for one in made]
+
+
+class Faults:
+    """Memory that runs out now and then, wherever the arithmetic is."""
+
+    def __init__(self, bench, monkeypatch):
+        self.chance, self.share, self.raised = random.Random(0), 0.0, 0
+        for owner, name in ((bench.decoder, "read"), (bench.decoder, "speak"), (bench.eyes, "encode")):
+            monkeypatch.setattr(owner, name, self._faulty(getattr(owner, name)))
+
+    def _faulty(self, work):
+        def run(*args):
+            if self.chance.random() < self.share:
+                self.raised += 1
+                raise torch.OutOfMemoryError("no memory")
+            return work(*args)
+
+        return run
+
+
+def play(bench, made, alone, faults, seed):
+    """One random schedule of joins, stops, evictions and failures; every answer is checked."""
+    chance = random.Random(seed)
+    faults.chance, faults.share, faults.raised = chance, chance.choice((0.0, 0.0, 0.05)), 0
+    room = chance.choice((10**9, 10**9, 200_000))
+    batch = bench.batch(readers=chance.randint(1, 4), room_bytes=room)
+    running, stopped, most = [], set(), chance.randint(1, 8)
+    while most or batch.busy:
+        act = chance.random()
+        if most and act < 0.35:
+            most -= 1
+            number, place = chance.randrange(len(made)), len(running)
+            pictures, words, sampling = made[number]
+            asked, said = bench.ask(
+                pictures, words, sampling, urgent=chance.random() < 0.3, stop=lambda p=place: p in stopped
+            )
+            running.append((number, said))
+            batch.submit(asked)
+        elif act < 0.42 and running:
+            stopped.add(chance.randrange(len(running)))
+        elif act < 0.47:
+            batch.shelf.give_up(lambda _: False) if chance.random() < 0.5 else batch.shelf.clear()
+        else:
+            batch.step()
+    for place, (number, said) in enumerate(running):
+        check(said, alone[number], place in stopped, faults.raised)
+
+
+def check(said, alone, was_stopped, raised):
+    finals = [one for one in said if not isinstance(one, Delta)]
+    assert finals == said[-1:]
+    if isinstance(said[-1], NotEnoughMemory):
+        assert raised >= 2
+        return
+    mine, expected = done(said), done(alone)
+    assert text_of(said) == mine.text
+    if mine.stop_reason == "stopped":
+        assert was_stopped
+        assert expected.text.startswith(mine.text)
+        count = mine.generated_tokens
+        assert mine.log_probabilities == pytest.approx(expected.log_probabilities[:count], abs=1e-9)
+        return
+    assert (mine.text, mine.stop_reason, mine.boxes) == (expected.text, expected.stop_reason, expected.boxes)
+    assert mine.log_probabilities == pytest.approx(expected.log_probabilities, abs=1e-9)
+
+
+def test_random_schedules_change_no_answer(bench, asked_alone, monkeypatch):
+    """Joins, stops, evictions, too little room, memory that runs out: each answer is the one given alone."""
+    faults = Faults(bench, monkeypatch)
+
+    for seed in range(1_000):
+        play(bench, *asked_alone, faults, seed)
+
+
+@pytest.mark.slow
+def test_ten_thousand_random_schedules_change_no_answer(bench, asked_alone, monkeypatch):
+    """The same, as often as it takes to meet what is rare."""
+    faults = Faults(bench, monkeypatch)
+
+    for seed in range(10_000):
+        play(bench, *asked_alone, faults, seed)
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_the_engine_says_what_the_library_generates(version):
+    """Greedy, against transformers' generate over the same weights, one picture after the other and all at once."""
+    model, processor = small_model(version)
+    asks = [("Is the heart enlarged?", 1), ("Left or right?", 2), ("x", 1)]
+    pixels = {n: np.random.default_rng(n).integers(0, 256, (44, 60, 3), dtype=np.uint8) for n in (1, 2)}
+    expected = []
+    for words, number in asks:
+        batch = processor(text=[words], images=[pixels[number]], is_generate=True)
+        ids = model.generate(
+            **batch, max_new_tokens=8, do_sample=False, pad_token_id=0, eos_token_id=processor.end_id
+        )
+        text = processor.decode(ids[0, batch["input_ids"].shape[1] :], skip_special_tokens=True)
+        expected.append(text)
+
+    bench = Bench(model, processor)
+    together = bench.batch()
+    running = []
+    for words, number in asks:
+        asked, said = bench.ask((Picture(pixels[number], processor, b""),), words, Sampling(max_new_tokens=8))
+        together.submit(asked)
+        running.append(said)
+    while together.busy:
+        together.step()
+
+    assert [done(said).text for said in running] == [one.rstrip("\ufffd") for one in expected]
+
+
+def test_a_second_question_reads_no_picture_again(bench, monkeypatch):
+    """What the picture left behind is shared: the tower is not asked, and only the words are read."""
+    alone = done(bench.alone(bench.pictures[:1], "Which side?")).text
+    batch = bench.batch()
+    first, _ = bench.ask(bench.pictures[:1], "Is the heart enlarged?")
+    batch.submit(first)
+    while batch.busy:
+        batch.step()
+    read = []
+    work = bench.decoder.read
+    monkeypatch.setattr(bench.eyes, "encode", lambda _: pytest.fail("the tower was asked again"))
+    monkeypatch.setattr(bench.decoder, "read", lambda *args: read.append(len(args[0])) or work(*args))
+
+    second, said = bench.ask(bench.pictures[:1], "Which side?")
+    batch.submit(second)
+    while batch.busy:
+        batch.step()
+
+    assert sum(read) == len(second.words)
+    assert done(said).text == alone
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["one pixel", "turned", "another weight"],
+)
+def test_nothing_but_the_same_picture_shares_what_was_read(bench, other):
+    """One gray level in one pixel, the same bytes in another shape, or other weights: another key."""
+    pixels = np.random.default_rng(9).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    changed, recipe = pixels.copy(), b"small"
+    if other == "one pixel":
+        changed[20, 30, 1] ^= 1
+    elif other == "turned":
+        changed = changed.reshape(60, 40, 3)
+    else:
+        recipe = b"small "
+
+    first = Picture(pixels, bench.processor, b"small")
+    second = Picture(changed, bench.processor, recipe)
+
+    assert first.digest == Picture(pixels.copy(), bench.processor, b"small").digest
+    assert first.digest != second.digest
+    assert not bench.batch().knows((second,))
+
+
+def test_an_answer_never_comes_from_another_picture(bench):
+    """Pictures alike but for one corner, asked about in turn on one shelf, each answered as on a shelf of its own."""
+    pixels = np.random.default_rng(3).integers(0, 256, (44, 60, 3), dtype=np.uint8)
+    alike = []
+    for corner in range(4):
+        changed = pixels.copy()
+        changed[:22, :30] = 60 * corner
+        alike.append(Picture(changed, bench.processor, b"small"))
+    expected = [bench.alone((one,), "What is seen?") for one in alike]
+    batch, running = bench.batch(readers=4), []
+    for one in (*alike, *reversed(alike)):
+        asked, said = bench.ask((one,), "What is seen?")
+        batch.submit(asked)
+        running.append(said)
+    while batch.busy:
+        batch.step()
+
+    logged = [done(said).log_probabilities for said in running]
+    for mine, one in zip(logged, [*expected, *reversed(expected)], strict=True):
+        assert mine == pytest.approx(done(one).log_probabilities, abs=1e-9)
+    assert len({values[0] for values in (done(one).log_probabilities for one in expected)}) == 4
+
+
+def test_urgent_questions_begin_first(bench):
+    """Whoever is urgent overtakes those who wait, and nobody who speaks."""
+    batch, order = bench.batch(readers=1), []
+    for name, urgent in (("a", False), ("b", False), ("c", True)):
+        asked, _ = bench.ask(bench.pictures[:1], name, urgent=urgent)
+        asked.tell = lambda piece, name=name: order.append(name) if isinstance(piece, Completion) else None
+        batch.submit(asked)
+    while batch.busy:
+        batch.step()
+
+    assert order == ["c", "a", "b"]
+
+
+def test_what_can_never_fit_is_refused_with_the_figures(bench):
+    """Before anything is read, and without disturbing anybody."""
+    batch = bench.batch(room_bytes=10_000)
+    asked, said = bench.ask(bench.pictures[:1], "x")
+
+    with pytest.raises(NotEnoughMemory) as caught:
+        batch.submit(asked)
+
+    assert caught.value.facts["needed_bytes"] > caught.value.facts["room_bytes"] == 10_000
+    assert not batch.busy and said == []
+
+
+def test_memory_stays_within_its_room(bench, asked_alone):
+    """However many ask: those who do not fit wait, and what nobody uses is given up."""
+    made, _ = asked_alone
+    room = 200_000
+    batch = bench.batch(room_bytes=room, readers=4)
+    for one in made:
+        batch.submit(bench.ask(*one)[0])
+    most = 0
+    while batch.busy:
+        batch.step()
+        most = max(most, batch.nbytes)
+
+    assert room / 2 < most <= room
+
+
+def test_memory_that_runs_out_fails_one_answer_and_not_the_others(bench, monkeypatch):
+    """The one who came last without urgency goes; the others end as if nothing had been."""
+    batch, running = bench.batch(), []
+    for words in ("one", "two", "three"):
+        asked, said = bench.ask(bench.pictures[:1], words, Sampling(max_new_tokens=9))
+        batch.submit(asked)
+        running.append((words, said))
+    while len(batch.speaking) < 3:
+        batch.step()
+    work, left = bench.decoder.speak, [2]
+
+    def speak(*args):
+        if left[0]:
+            left[0] -= 1
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+        return work(*args)
+
+    monkeypatch.setattr(bench.decoder, "speak", speak)
+    while batch.busy:
+        batch.step()
+
+    assert left == [0] and isinstance(running[2][1][-1], NotEnoughMemory)
+    for words, said in running[:2]:
+        assert (
+            done(said).text == done(bench.alone(bench.pictures[:1], words, Sampling(max_new_tokens=9))).text
+        )
+
+
+def test_a_stop_string_is_never_shown_and_what_could_begin_one_waits(bench):
+    """The answer ends before it; text that only looked like its beginning is shown after all."""
+    whole = done(bench.alone(bench.pictures[:1], "Say more.", Sampling(max_new_tokens=40))).text
+    stop = whole[12:15]
+    said = bench.alone(
+        bench.pictures[:1], "Say more.", Sampling(max_new_tokens=40, stop=(stop, whole[4:7] + "\x00"))
+    )
+
+    assert done(said).stop_reason == "stop_string"
+    assert text_of(said) == whole[: whole.index(stop)]
+
+
+def test_what_nobody_asks_about_is_forgotten(bench):
+    """Features and keys are a patient's: they go when their time is over."""
+    from model.batching import Batch
+    from model.shelf import Shelf
+
+    now = [0.0]
+    batch = Batch(bench.decoder, bench.eyes, bench.limits, Shelf(60.0, lambda: now[0]))
+    asked, _ = bench.ask(bench.pictures[:1], "x")
+    batch.submit(asked)
+    while batch.busy:
+        batch.step()
+    kept = batch.nbytes
+
+    now[0] = 61.0
+    batch.shelf.sweep()
+
+    assert kept > 0 and batch.nbytes == 0
