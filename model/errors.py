@@ -4,7 +4,9 @@ ModelError
 ├── PromptTooLong       the words do not fit beside the picture
 ├── WeightsMismatch     a checkpoint that is not what its config says, or cannot be read
 ├── NotEnoughMemory     the device has no room for it
-└── PicturesUnusable    no picture, or one that is not uint8 (rows, columns, 3)
+├── PicturesUnusable    no picture, or one that is not uint8 (rows, columns, 3)
+├── RecordsUnusable     what is to be trained on is not what it should be; says which line
+└── TrainingUnusable    what is asked of a training does not go together, or does not fit what it resumes
 """
 
 from typing import Any
@@ -47,3 +49,24 @@ class PicturesUnusable(ModelError):
     """The pictures are not what the model takes."""
 
     code = "model.pictures_unusable"
+
+
+class RecordsUnusable(ModelError):
+    """The records to train on cannot be used."""
+
+    code = "model.records_unusable"
+
+    def __init__(self, reason: str, *, line: int = 0):
+        super().__init__(reason=reason, line=line)
+        # Neither the words nor the file's name: both can be a patient's.
+        self.args = (f"{self.__doc__} {f'Line {line}: ' if line else ''}{reason}",)
+
+
+class TrainingUnusable(ModelError):
+    """The training cannot be done as it is asked for."""
+
+    code = "model.training_unusable"
+
+    def __init__(self, reason: str):
+        super().__init__(reason=reason)
+        self.args = (f"{self.__doc__} {reason}",)
