@@ -137,7 +137,8 @@ def test_packed_questions_give_the_loss_and_gradients_of_each_alone(tiny, versio
     for name, one in model.named_parameters():
         if one.grad is not None:
             # Llama's norms work in float32 whatever they are given: their gradients are rounded there.
-            near = 1e-6 * float(one.grad.abs().max())
+            # A bias of the keys shifts every score alike: its gradient is zero, and what is left is noise.
+            near = max(1e-6 * float(one.grad.abs().max()), 1e-12)
             torch.testing.assert_close(gradients[name], one.grad, rtol=1e-6, atol=near)
 
 
