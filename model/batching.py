@@ -197,9 +197,9 @@ class Batch:
         chunk = asked.words[asked.held : asked.held + self.limits.tokens_at_once]
         embeddings = self.decoder.embed(torch.tensor(chunk, device=self.decoder.norm.device))
         keys, values = self._own.keys[:, row], self._own.values[:, row]
-        hidden = self.decoder.read(embeddings, keys, values, asked.held, asked.prefix)
         done = asked.held + len(chunk) == len(asked.words)
-        scores = self.decoder.logits(hidden[-1:]) if done else None
+        hidden = self.decoder.read(embeddings, keys, values, asked.held, asked.prefix, int(done))
+        scores = self.decoder.logits(hidden) if done else None
         asked.held += len(chunk)
         return scores
 

@@ -137,45 +137,44 @@ def _best_grid(width: int, height: int, grids: Sequence[Grid], crop_px: int) -> 
     return max(grids, key=merit)
 
 
-def cut_crops(picture: Image.Image, plan: ZoomPlan, threads: int = 1) -> np.ndarray[Any, Any]:
-    """All crops of an RGB picture: uint8 (crops, crop_px, crop_px, 3), in the order of `CropPlan.crops`.
+def cut_crops(picture: Image.Image, plan: ZoomPlan, threads: int = 1) -> list[np.ndarray[Any, Any]]:
+    """All crops of an RGB picture, each uint8 (crop_px, crop_px, 3), in the order of `CropPlan.crops`.
 
     threads: how many bands of a resizing are made at once; the bytes are the same for any number
     """
-    chosen = plan_crops(picture.width, picture.height, plan)
+    chosen, side = plan_crops(picture.width, picture.height, plan), plan.crop_px
     grids = ((1, 1), chosen.middle, chosen.high)
     with ThreadPoolExecutor(threads) as pool:
-        resized = [_resize(picture, grid, plan.crop_px, threads, pool) for grid in grids]
-        return np.concatenate(
-            [
-                _tiles(np.concatenate([band.result() for band in bands]), grid, plan.crop_px)
-                for grid, bands in zip(grids, resized, strict=True)
-            ]
-        )
+        begun = [_resize(picture, (columns * side, rows * side), threads, pool) for columns, rows in grids]
+        for _, bands in begun:
+            for band in bands:
+                band.result()
+    return [
+        whole[row * side : (row + 1) * side, column * side : (column + 1) * side]
+        for (whole, _), (columns, rows) in zip(begun, grids, strict=True)
+        for row in range(rows)
+        for column in range(columns)
+    ]
 
 
 def _resize(
-    picture: Image.Image, grid: Grid, side: int, threads: int, pool: ThreadPoolExecutor
-) -> list[Future[np.ndarray[Any, Any]]]:
-    """The picture at the size of a grid, in bands from top to bottom.
+    picture: Image.Image, size: tuple[int, int], threads: int, pool: ThreadPoolExecutor
+) -> tuple[np.ndarray[Any, Any], list[Future[None]]]:
+    """The picture at a size (columns, rows), and what fills it, in bands from top to bottom.
 
     Filters reach over the edges of a band, and a band begins at a whole multiple of 1 / 2^n of the height,
     which a float holds exactly: so the bands together are, bit for bit, the picture resized in one piece.
     """
-    width, height = grid[0] * side, grid[1] * side
+    width, height = size
+    whole = np.empty((height, width, 3), np.uint8)
     bands = 1
     while bands * 2 <= threads and height % (bands * 2) == 0:
         bands *= 2
+    rows = height // bands
 
-    def band(number: int) -> np.ndarray[Any, Any]:
-        top, bottom = picture.height * number / bands, picture.height * (number + 1) / bands
-        box = (0, top, picture.width, bottom)
-        return np.asarray(picture.resize((width, height // bands), Image.Resampling.BICUBIC, box))
+    def fill(number: int) -> None:
+        box = (0, picture.height * number / bands, picture.width, picture.height * (number + 1) / bands)
+        band = picture.resize((width, rows), Image.Resampling.BICUBIC, box)
+        whole[number * rows : (number + 1) * rows] = np.asarray(band)
 
-    return [pool.submit(band, number) for number in range(bands)]
-
-
-def _tiles(resized: np.ndarray[Any, Any], grid: Grid, side: int) -> np.ndarray[Any, Any]:
-    columns, rows = grid
-    tiles = resized.reshape(rows, side, columns, side, 3).swapaxes(1, 2)
-    return tiles.reshape(rows * columns, side, side, 3)
+    return whole, [pool.submit(fill, number) for number in range(bands)]

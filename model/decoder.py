@@ -147,12 +147,19 @@ class Decoder:
         return OwnRows(self.shape, self.norm)
 
     def read(
-        self, embeddings: Tensor, keys: Tensor, values: Tensor, done: int, prefix: Prefix | None
+        self,
+        embeddings: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        done: int,
+        prefix: Prefix | None,
+        wanted: int = 0,
     ) -> Tensor:
-        """Take (tokens, width) in; returns the hidden states behind them, and writes keys and values.
+        """Take (tokens, width) in and write their keys and values; the hidden states behind the last few.
 
         keys, values: (layers, key heads, room, head size), of which `done` positions are filled already;
-        prefix: what stands before them
+        prefix: what stands before them; wanted: how many hidden states are asked for, (wanted, width): the
+        last layer computes no others
         """
         count, before = embeddings.shape[0], prefix.positions if prefix else 0
         places = slice(before + done, before + done + count)
@@ -166,6 +173,10 @@ class Decoder:
                 key.transpose(0, 1),
                 value.transpose(0, 1),
             )
+            if number == len(self.layers) - 1:
+                query, hidden, future = (one[count - wanted :] for one in (query, hidden, future))
+                if not wanted:
+                    break
             own = keys[number, :, :end], values[number, :, :end]
             shared = (prefix.keys[number], prefix.values[number]) if prefix else None
             hidden = self._finish(layer, hidden, self._attend_reading(query, own, shared, future))

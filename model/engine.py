@@ -169,6 +169,10 @@ class Engine:
         finally:
             gone.set()
 
+    def never_ends(self) -> None:
+        """From now on every answer is as long as it may be: to measure how fast it comes."""
+        self._ends = set()
+
     def memory(self) -> dict[str, int]:
         """Bytes: weights; pictures and answers that are kept; the device's own, where it says."""
         linear = {id(one) for one in self.model.model.language_model.layers.parameters()}

@@ -81,19 +81,19 @@ class DragonflyImageProcessor(BaseImageProcessor):
 
     def crops_of(self, picture: Any) -> torch.Tensor:
         """Normalised crops of one picture: float32 (crops, 3, S, S); raises PicturesUnusable."""
-        cut = cut_crops(as_rgb(picture), self.zoom_plan, torch.get_num_threads())
-        crops = torch.from_numpy(cut).permute(0, 3, 1, 2)
+        crops = cut_crops(as_rgb(picture), self.zoom_plan, torch.get_num_threads())
         mean, std = (torch.tensor(one).view(3, 1, 1) for one in (self.image_mean, self.image_std))
-        normalised = torch.empty(crops.shape, dtype=torch.float32)
+        normalised = torch.empty((len(crops), 3, *crops[0].shape[:2]))
         for crop, target in zip(crops, normalised, strict=True):
-            target.copy_(crop.double().mul_(self.rescale_factor)).sub_(mean).div_(std)
+            channels = torch.from_numpy(crop).permute(2, 0, 1)
+            target.copy_(channels.double().mul_(self.rescale_factor)).sub_(mean).div_(std)
         return normalised
 
 
 def as_rgb(picture: Any) -> Image.Image:
     """A picture or a uint8 (rows, columns, 3) array as an RGB picture; raises PicturesUnusable."""
     if isinstance(picture, Image.Image):
-        return picture.convert("RGB")
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
     array = np.asarray(picture)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
         raise PicturesUnusable(shape=array.shape, dtype=str(array.dtype))

@@ -29,8 +29,9 @@ class Picture:
     def __init__(self, pixels: Any, processor: DragonflyProcessor, recipe: bytes):
         self._rgb, self._processor = as_rgb(pixels), processor
         self.plan: CropPlan = plan_crops(self._rgb.width, self._rgb.height, processor.zoom_plan)
-        shape = np.array(self._rgb.size, np.int64).tobytes()
-        self.digest = hashlib.sha256(recipe + shape + self._rgb.tobytes()).digest()
+        digest = hashlib.sha256(recipe + np.array(self._rgb.size, np.int64).tobytes())
+        digest.update(np.asarray(self._rgb).data)
+        self.digest = digest.digest()
 
     @cached_property
     def crops(self) -> Tensor:

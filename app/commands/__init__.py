@@ -132,6 +132,52 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         running.doctor,
     ),
     "bench": ("Print figures of speed and memory; asserts nothing.", [], models.bench),
+    "random-checkpoint": (
+        "Write a checkpoint with random weights at a stated size, to measure with; its answers are noise.",
+        [
+            (("out",), {**PATH, "help": "folder to write"}),
+            (
+                ("--shape",),
+                {"default": "v1-100m", "help": "tower and size: v1-100m, v2-100m, v1-1b, v1-8b or v2-8b"},
+            ),
+            (
+                ("--dtype",),
+                {
+                    "choices": ["float32", "bfloat16", "float16"],
+                    "default": "float32",
+                    "help": "precision of the weights",
+                },
+            ),
+            (
+                ("--layout",),
+                {
+                    "choices": ["safetensors", "pickled"],
+                    "default": "safetensors",
+                    "help": "kind of weight files; pickled is that of the published checkpoints",
+                },
+            ),
+        ],
+        models.random_checkpoint,
+    ),
+    "bench-model": (
+        "Measure the engine beside a plain generate loop: same weights, same picture, one run.",
+        [
+            (
+                ("--model",),
+                {**PATH, "help": "checkpoint folder (default: one of --shape is written and removed again)"},
+            ),
+            (("--shape",), {"default": "v1-100m", "help": "as for random-checkpoint"}),
+            (
+                ("--threads",),
+                {"type": int, "default": 0, "help": "threads of arithmetic; 0: one for each core"},
+            ),
+            (
+                ("--repeats",),
+                {"type": int, "default": 3, "help": "how often each is measured; medians are printed"},
+            ),
+        ],
+        models.bench_model,
+    ),
 }
 
 EXAMPLES: dict[str, str] = {
@@ -148,4 +194,10 @@ EXAMPLES: dict[str, str] = {
     "evaluate-demo": "  dragonfly-med evaluate-demo --count 100",
     "doctor": "Exit status: 0 all is well, 1 something is to be fixed.\n\n  dragonfly-med doctor",
     "bench": "  dragonfly-med bench",
+    "random-checkpoint": "  dragonfly-med random-checkpoint /tmp/v1-1b --shape v1-1b --dtype bfloat16 --layout pickled",
+    "bench-model": (
+        "Device and precision are those of the settings.\n\n"
+        "  dragonfly-med bench-model\n"
+        "  DRAGONFLY_DEVICE=cuda DRAGONFLY_DTYPE=bfloat16 dragonfly-med bench-model --shape v1-8b"
+    ),
 }

@@ -1,7 +1,11 @@
 """Checkpoints: convert, train and measure the demonstration, figures of speed."""
 
+import os
 import sys
+import tempfile
 from argparse import Namespace
+from pathlib import Path
+from typing import Any
 
 from app.settings import Settings
 
@@ -81,3 +85,41 @@ def bench(settings: Settings, options: Namespace) -> int:
 
     sys.stdout.write(run())
     return 0
+
+
+def random_checkpoint(settings: Settings, options: Namespace) -> int:
+    """Write one."""
+    import torch
+
+    count = _write_random(options.out, options.shape, getattr(torch, options.dtype), options.layout)
+    sys.stdout.write(f"\n{options.out}: {count:,} parameters\n")
+    return 0
+
+
+def bench_model(settings: Settings, options: Namespace) -> int:
+    """Print figures as they come."""
+    import torch
+
+    from model.bench_model import measure
+
+    threads = options.threads or os.cpu_count() or 1
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.model or Path(scratch) / options.shape
+        if options.model is None:
+            _write_random(folder, options.shape, getattr(torch, settings.dtype), "safetensors")
+        sys.stdout.write(f"\n{settings.device}, {settings.dtype}, {threads} threads\n")
+        figures = measure(
+            folder, device=settings.device, dtype=settings.dtype, threads=threads, repeats=options.repeats
+        )
+        for what, figure in figures:
+            sys.stdout.write(f"  {what:<58}{figure}\n")
+            sys.stdout.flush()
+    return 0
+
+
+def _write_random(folder: Path, shape: str, dtype: Any, layout: Any) -> int:
+    from model.random_weights import SHAPES, configuration, write_random
+
+    if shape not in SHAPES:
+        raise ValueError(f"There is no shape {shape}; there are {', '.join(SHAPES)}.")
+    return write_random(folder, configuration(SHAPES[shape]), dtype=dtype, layout=layout, progress=_progress)

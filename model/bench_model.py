@@ -1,0 +1,156 @@
+"""Figures of the engine beside the plain loop: one run, the same weights, the same picture, in turns.
+
+Lines to measure against are taken in the same run: how fast this machine multiplies matrices, and how fast
+it reads memory. A token for one reader cannot come faster than the weights are read.
+"""
+
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from model.answers import Completion, Sampling
+from model.engine import Engine, open_engine
+from model.plain import PlainLoop
+from model.random_weights import load_facts
+
+PROMPTS = [
+    "Is the heart enlarged?",
+    "Is there an effusion?",
+    "Which side is it on?",
+    "How many nodules are there?",
+    "Is the mediastinum wide?",
+    "What is the modality?",
+    "Are the lungs clear?",
+    "Is there a stone?",
+]
+TOKENS = 48
+Line = tuple[str, str]
+
+
+def measure(path: Path, *, device: str, dtype: str, threads: int, repeats: int = 3) -> Iterator[Line]:
+    """What was measured, and the figure with its ratio to the plain loop's, as they come."""
+    torch.set_num_threads(threads)
+    facts = load_facts(path)
+    yield "parameters", f"{facts['text'] / 1e6:.0f} M text + {facts['vision'] / 1e6:.0f} M vision"
+    yield from _roofline(device, dtype, facts)
+    picture = np.random.default_rng(0).integers(0, 256, (1700, 2300, 3), dtype=np.uint8)
+    plain = PlainLoop(path, device=device, dtype=dtype)
+    engine = _engine(path, device, dtype, threads)
+    yield from _preprocessing(plain, engine, picture, repeats)
+    pace = yield from _one_reader(plain, engine, picture, repeats)
+    yield from _many_readers(engine, picture, pace)
+    kept = engine.memory()
+    yield "memory of weights", f"{kept['weights'] / 1e6:.0f} MB"
+    yield "memory kept for pictures and rows", f"{kept['kept'] / 1e6:.0f} MB"
+    del plain
+    if device == "cpu":
+        eight = _engine(path, device, dtype, threads, eight_bits=True)
+        _ask(eight, picture, PROMPTS[0])
+        yield _ratio(
+            "token, int8 weights",
+            [_token(_ask(eight, picture, PROMPTS[1])) for _ in range(repeats)],
+            pace,
+            "ms",
+        )
+        yield "memory of weights, int8", f"{eight.memory()['weights'] / 1e6:.0f} MB"
+    yield "most memory of the process", f"{_peak() / 1e6:.0f} MB"
+
+
+def _engine(path: Path, device: str, dtype: str, threads: int, **options: Any) -> Engine:
+    engine = open_engine(path, device=device, dtype=dtype, threads=threads, **options)
+    engine.never_ends()
+    return engine
+
+
+def _roofline(device: str, dtype: str, facts: dict[str, Any]) -> Iterator[Line]:
+    kind = getattr(torch, dtype)
+    one = torch.randn(2048, 2048, device=device).to(kind)
+    seconds = statistics.median(_seconds(lambda: _done(one @ one, device)) for _ in range(7))
+    yield "matrix product, 2048 x 2048", f"{2 * 2048**3 / seconds / 1e9:.0f} GFLOP/s"
+    many = torch.zeros(1 << 27, device=device, dtype=torch.float32)
+    seconds = statistics.median(_seconds(lambda: _done(many.sum(), device)) for _ in range(7))
+    speed = many.numel() * 4 / seconds
+    yield "memory, read in one sweep", f"{speed / 1e9:.1f} GB/s"
+    weights = facts["text"] * torch.empty(0, dtype=kind).element_size()
+    yield "least time a token can take (weights read once)", f"{weights / speed * 1000:.1f} ms"
+
+
+def _preprocessing(plain: PlainLoop, engine: Engine, picture: Any, repeats: int) -> Iterator[Line]:
+    ours = engine.processor.image_processor.crops_of
+    if not torch.equal(ours(picture), plain.crops(picture)):
+        raise RuntimeError("The crops differ from those of the plain loop; nothing else is worth measuring.")
+    pairs = [
+        (_seconds(lambda: ours(picture)), _seconds(lambda: plain.crops(picture))) for _ in range(repeats * 3)
+    ]
+    yield _ratio(
+        "preprocessing of 2300 x 1700", [a for a, _ in pairs], statistics.median(b for _, b in pairs), "ms"
+    )
+
+
+def _one_reader(plain: PlainLoop, engine: Engine, picture: Any, repeats: int) -> Any:
+    """First answer, second question, pace; returns the plain loop's seconds a token."""
+    firsts, seconds, paces, plain_firsts, plain_paces = [], [], [], [], []
+    for turn in range(repeats):
+        other = picture.copy()
+        other[0, 0, 0] = turn
+        alone = plain.answer(other, PROMPTS[turn], TOKENS)
+        plain_firsts.append(alone.first)
+        plain_paces.append((alone.last - alone.first) / (alone.tokens - 1))
+        first = _ask(engine, other, PROMPTS[turn])
+        firsts.append(first.seconds_to_first)
+        paces.append(_token(first))
+        seconds.append(_ask(engine, other, PROMPTS[turn + 1]).seconds_to_first)
+    first_plain, pace_plain = statistics.median(plain_firsts), statistics.median(plain_paces)
+    yield _ratio("first answer, to its first piece", firsts, first_plain, "ms")
+    yield _ratio("second question on the same picture, to its first piece", seconds, first_plain, "ms")
+    yield _ratio("token", paces, pace_plain, "ms")
+    return pace_plain
+
+
+def _many_readers(engine: Engine, picture: Any, pace: float) -> Iterator[Line]:
+    """All ask at once about a picture that was read before; the time includes reading their words."""
+    _ask(engine, picture, PROMPTS[0])
+    for readers in (1, 2, 4, 8):
+        started = time.perf_counter()
+        with ThreadPoolExecutor(readers) as asking:
+            answered = list(asking.map(lambda words: _ask(engine, picture, words), PROMPTS[:readers]))
+        rate = sum(one.generated_tokens for one in answered) / (time.perf_counter() - started)
+        what = f"{readers} reader{'s' if readers > 1 else ''} of one picture"
+        yield what, f"{rate:8.1f} pieces/s, {rate * pace:.2f} times the plain loop's one"
+
+
+def _ask(engine: Engine, picture: Any, words: str) -> Completion:
+    *_, done = engine.answer([picture], words, Sampling(max_new_tokens=TOKENS))
+    assert isinstance(done, Completion)
+    return done
+
+
+def _token(done: Completion) -> float:
+    return (done.seconds - done.seconds_to_first) / (done.generated_tokens - 1)
+
+
+def _ratio(what: str, ours: list[float], plain: float, unit: str) -> Line:
+    mine = statistics.median(ours)
+    return what, f"{mine * 1000:8.1f} {unit}, plain {plain * 1000:8.1f} {unit}, ratio {mine / plain:.3f}"
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _done(value: torch.Tensor, device: str) -> None:
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize()
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
