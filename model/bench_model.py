@@ -9,8 +9,9 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -32,6 +33,7 @@ PROMPTS = [
 ]
 TOKENS = 48
 Line = tuple[str, str]
+T = TypeVar("T")
 
 
 def measure(path: Path, *, device: str, dtype: str, threads: int, repeats: int = 3) -> Iterator[Line]:
@@ -39,9 +41,9 @@ def measure(path: Path, *, device: str, dtype: str, threads: int, repeats: int =
     torch.set_num_threads(threads)
     facts = load_facts(path)
     yield "parameters", f"{facts['text'] / 1e6:.0f} M text + {facts['vision'] / 1e6:.0f} M vision"
-    yield from _roofline(device, dtype, facts)
+    yield from _apart(lambda: list(_roofline(device, dtype, facts)))
     picture = np.random.default_rng(0).integers(0, 256, (1700, 2300, 3), dtype=np.uint8)
-    plain = PlainLoop(path, device=device, dtype=dtype)
+    plain = _apart(lambda: PlainLoop(path, device=device, dtype=dtype))
     engine = _engine(path, device, dtype, threads)
     yield from _preprocessing(plain, engine, picture, repeats)
     pace = yield from _one_reader(plain, engine, picture, repeats)
@@ -83,15 +85,15 @@ def _roofline(device: str, dtype: str, facts: dict[str, Any]) -> Iterator[Line]:
 
 
 def _preprocessing(plain: PlainLoop, engine: Engine, picture: Any, repeats: int) -> Iterator[Line]:
-    ours = engine.processor.image_processor.crops_of
-    if not torch.equal(ours(picture), plain.crops(picture)):
+    engine.close()
+    ours, theirs = engine.processor.image_processor.crops_of, plain.crops
+    if not torch.equal(ours(picture), _apart(lambda: theirs(picture))):
         raise RuntimeError("The crops differ from those of the plain loop; nothing else is worth measuring.")
-    pairs = [
-        (_seconds(lambda: ours(picture)), _seconds(lambda: plain.crops(picture))) for _ in range(repeats * 3)
-    ]
-    yield _ratio(
-        "preprocessing of 2300 x 1700", [a for a, _ in pairs], statistics.median(b for _, b in pairs), "ms"
-    )
+    mine, plains = [], []
+    for _ in range(repeats * 3):
+        plains.append(_apart(lambda: _seconds(lambda: theirs(picture))))
+        mine.append(_seconds(lambda: ours(picture)))
+    yield _ratio("preprocessing of 2300 x 1700", mine, statistics.median(plains), "ms")
 
 
 def _one_reader(plain: PlainLoop, engine: Engine, picture: Any, repeats: int) -> Any:
@@ -100,7 +102,8 @@ def _one_reader(plain: PlainLoop, engine: Engine, picture: Any, repeats: int) ->
     for turn in range(repeats):
         other = picture.copy()
         other[0, 0, 0] = turn
-        alone = plain.answer(other, PROMPTS[turn], TOKENS)
+        engine.close()
+        alone = _apart(partial(plain.answer, other, PROMPTS[turn], TOKENS))
         plain_firsts.append(alone.first)
         plain_paces.append((alone.last - alone.first) / (alone.tokens - 1))
         first = _ask(engine, other, PROMPTS[turn])
@@ -124,6 +127,12 @@ def _many_readers(engine: Engine, picture: Any, pace: float) -> Iterator[Line]:
         rate = sum(one.generated_tokens for one in answered) / (time.perf_counter() - started)
         what = f"{readers} reader{'s' if readers > 1 else ''} of one picture"
         yield what, f"{rate:8.1f} pieces/s, {rate * pace:.2f} times the plain loop's one"
+
+
+def _apart(work: Callable[[], T]) -> T:
+    """In a thread that ends, so that no idle helper threads of one side slow the other down."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
 
 
 def _ask(engine: Engine, picture: Any, words: str) -> Completion:

@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +42,23 @@ def open_engine(
     raises: WeightsMismatch, NotEnoughMemory
     """
     torch.set_num_threads(threads)
-    model = load_model(path, device=device, dtype=dtype)
-    return Engine(
-        model,
-        DragonflyProcessor.from_pretrained(path),
-        read_card(path),
-        limits=limits_for(torch.device(device), readers),
-        pace_ms=pace_ms,
-        threads=threads,
-        eight_bits=eight_bits,
-    )
+
+    def load() -> Engine:
+        model = load_model(path, device=device, dtype=dtype)
+        return Engine(
+            model,
+            DragonflyProcessor.from_pretrained(path),
+            read_card(path),
+            limits=limits_for(torch.device(device), readers),
+            pace_ms=pace_ms,
+            threads=threads,
+            eight_bits=eight_bits,
+        )
+
+    # Arithmetic threads belong to the thread that used them, and idle ones beyond the number of cores make
+    # all of them sleep between two products. So loading has a thread that ends, and its helpers with it.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(load).result()
 
 
 def limits_for(device: torch.device, readers: int) -> Limits:
@@ -169,6 +177,14 @@ class Engine:
         finally:
             gone.set()
 
+    def close(self) -> None:
+        """End the thread when all is answered; what was read is kept, and the next question starts it again."""
+        with self._awake:
+            thread, self._thread = self._thread, None
+            self._awake.notify()
+        if thread is not None:
+            thread.join()
+
     def never_ends(self) -> None:
         """From now on every answer is as long as it may be: to measure how fast it comes."""
         self._ends = set()
@@ -206,6 +222,8 @@ class Engine:
         while True:
             with self._awake:
                 while not self._new and not self._batch.busy:
+                    if self._thread is not threading.current_thread():
+                        return
                     self._awake.wait(timeout=60)
                     self._batch.shelf.sweep()
                     self._kept_bytes = self._batch.nbytes

@@ -1,17 +1,22 @@
-"""Linear layers as the engine runs them: several in one product, stored inputs by outputs, or in eight bits.
+"""Linear layers as the engine runs them: several in one product, in blocks of outputs, or in eight bits.
 
-Reading weights is what a single row costs. One product for query, key and value (and one for gate and up)
-reads them in one sweep; stored inputs by outputs, that sweep is along the lines of memory.
+Reading weights is what a few rows cost. One product for query, key and value (and one for gate and up) reads
+them in one sweep. For few rows the processor's matrix product reads them with one thread and far below the
+speed of memory; the same product as a batch of blocks of outputs uses all threads and is several times faster.
 """
 
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 Linear = Callable[[Tensor], Tensor]
 FEW_ROWS = 16
 """Up to here the packed product in eight bits is faster than unpacking the weights once."""
+BLOCKED_ROWS = 64
+"""Up to here a batch of blocks is faster than one product; measured on processors with AVX-512."""
+BLOCK = 64
 
 
 class FusedLinear:
@@ -23,20 +28,28 @@ class FusedLinear:
     def __init__(self, *parts: nn.Linear):
         first = parts[0].weight
         total = sum(part.out_features for part in parts)
-        self.weight = torch.empty(parts[0].in_features, total, dtype=first.dtype, device=first.device)
+        self.weight = torch.empty(total, parts[0].in_features, dtype=first.dtype, device=first.device)
         start = 0
         for part in parts:
             end = start + part.out_features
-            self.weight[:, start:end] = part.weight.detach().t()
-            part.weight = nn.Parameter(self.weight[:, start:end].t(), requires_grad=False)
+            self.weight[start:end] = part.weight.detach()
+            part.weight = nn.Parameter(self.weight[start:end], requires_grad=False)
             start = end
         self.bias = _bias(parts)
+        blocked = first.device.type == "cpu" and total % BLOCK == 0
+        self.blocks = self.weight.view(-1, BLOCK, parts[0].in_features) if blocked else None
 
     def __call__(self, rows: Tensor) -> Tensor:
         """(rows, in) to (rows, out)."""
-        if self.bias is None:
-            return torch.mm(rows, self.weight)
-        return torch.addmm(self.bias, rows, self.weight)
+        count = rows.shape[0]
+        if self.blocks is None or count > BLOCKED_ROWS:
+            return F.linear(rows, self.weight, self.bias)
+        if count <= 4:
+            product = torch.bmm(self.blocks, rows.t().expand(len(self.blocks), -1, -1)).view(-1, count).t()
+        else:
+            product = torch.bmm(rows.expand(len(self.blocks), -1, -1), self.blocks.transpose(1, 2))
+            product = product.transpose(0, 1).reshape(count, -1)
+        return product if self.bias is None else product + self.bias
 
     @property
     def nbytes(self) -> int:
