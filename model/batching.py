@@ -33,8 +33,8 @@ class Limits:
     """Memory of keys, values and features, shared and own."""
     tokens_at_once: int = 256
     """Most tokens read in one step: how long those who speak wait for one who joins."""
-    crops_at_once: int = 8
-    """Most crops through the tower in one step."""
+    patches_at_once: int = 750
+    """Most tokens through the vision tower in one step, in whole crops: 15 of v1's crops, one of v2's."""
     keep_seconds: float = 1800.0
     """How long a picture nobody asks about is remembered."""
 

@@ -15,8 +15,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from PIL import Image
 
 from model.answers import Completion, Sampling
+from model.crops import cut_crops, plan_crops
 from model.engine import Engine, open_engine
 from model.plain import PlainLoop
 from model.random_weights import load_facts
@@ -51,6 +53,7 @@ def measure(path: Path, *, device: str, dtype: str, threads: int, repeats: int =
     kept = engine.memory()
     yield "memory of weights", f"{kept['weights'] / 1e6:.0f} MB"
     yield "memory kept for pictures and rows", f"{kept['kept'] / 1e6:.0f} MB"
+    engine.close()
     del plain
     if device == "cpu":
         eight = _engine(path, device, dtype, threads, eight_bits=True)
@@ -87,13 +90,22 @@ def _roofline(device: str, dtype: str, facts: dict[str, Any]) -> Iterator[Line]:
 def _preprocessing(plain: PlainLoop, engine: Engine, picture: Any, repeats: int) -> Iterator[Line]:
     engine.close()
     ours, theirs = engine.processor.image_processor.crops_of, plain.crops
-    if not torch.equal(ours(picture), _apart(lambda: theirs(picture))):
+    if not _apart(lambda: torch.equal(ours(picture), theirs(picture))):
         raise RuntimeError("The crops differ from those of the plain loop; nothing else is worth measuring.")
-    mine, plains = [], []
+    image, plan = Image.fromarray(picture), engine.processor.zoom_plan
+    threads = torch.get_num_threads()
+    chosen = plan_crops(image.width, image.height, plan)
+    sizes = [(c * plan.crop_px, r * plan.crop_px) for c, r in ((1, 1), chosen.middle, chosen.high)]
+    mine, cuts, plains, resizes = [], [], [], []
     for _ in range(repeats * 3):
         plains.append(_apart(lambda: _seconds(lambda: theirs(picture))))
+        resizes.append(_seconds(lambda: [image.resize(size) for size in sizes]))
         mine.append(_seconds(lambda: ours(picture)))
-    yield _ratio("preprocessing of 2300 x 1700", mine, statistics.median(plains), "ms")
+        cuts.append(_seconds(lambda: cut_crops(image, plan, threads)))
+    whole = statistics.median(plains)
+    yield _ratio("preprocessing of 2300 x 1700", mine, whole, "ms")
+    rest = max(statistics.median(mine) - statistics.median(cuts), 0.0)
+    yield _ratio("of it, everything but the resizing", [rest], whole - statistics.median(resizes), "ms")
 
 
 def _one_reader(plain: PlainLoop, engine: Engine, picture: Any, repeats: int) -> Any:

@@ -65,7 +65,9 @@ def limits_for(device: torch.device, readers: int) -> Limits:
     """How much an engine takes on: on a GPU nearly all memory the weights left, elsewhere a quarter of it."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        return Limits(readers=readers, room_bytes=int(free * 0.8), tokens_at_once=2048, crops_at_once=64)
+        return Limits(
+            readers=readers, room_bytes=int(free * 0.8), tokens_at_once=2048, patches_at_once=40_000
+        )
     return Limits(readers=readers, room_bytes=psutil.virtual_memory().available // 4)
 
 
@@ -119,7 +121,7 @@ class Engine:
             model.model,
             self._decoder,
             processor,
-            crops_at_once=self._limits.crops_at_once,
+            patches_at_once=self._limits.patches_at_once,
             tokens_at_once=self._limits.tokens_at_once,
         )
         self._batch = Batch(self._decoder, eyes, self._limits)

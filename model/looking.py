@@ -66,11 +66,12 @@ class Eyes:
         decoder: Decoder,
         processor: DragonflyProcessor,
         *,
-        crops_at_once: int,
+        patches_at_once: int,
         tokens_at_once: int,
     ):
         self.model, self.decoder = model, decoder
-        self.crops_at_once, self.tokens_at_once = crops_at_once, tokens_at_once
+        self.crops_at_once = max(1, patches_at_once // processor.zoom_plan.crop_tokens)
+        self.tokens_at_once = tokens_at_once
         device = decoder.norm.device
         self.positions = len(processor.visual_ids())
         self._newline = torch.tensor([processor.newline_token_id], device=device)

@@ -55,12 +55,12 @@ class Bench:
     def __init__(self, model, processor, **limits):
         self.model, self.processor = model, processor
         self.decoder = Decoder(model)
-        self.limits = Limits(**{"tokens_at_once": 40, "crops_at_once": 8, "readers": 3} | limits)
+        self.limits = Limits(**{"tokens_at_once": 40, "patches_at_once": 40, "readers": 3} | limits)
         self.eyes = Eyes(
             model.model,
             self.decoder,
             processor,
-            crops_at_once=self.limits.crops_at_once,
+            patches_at_once=self.limits.patches_at_once,
             tokens_at_once=self.limits.tokens_at_once,
         )
         self.pictures = [self.picture(seed) for seed in range(3)]

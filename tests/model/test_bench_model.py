@@ -19,6 +19,7 @@ def test_every_comparison_is_printed_with_its_ratio(tmp_path):
     compared = [what for what, figure in lines.items() if "ratio" in figure]
     assert [what.split(",")[0] for what in compared] == [
         "preprocessing of 2300 x 1700",
+        "of it",
         "first answer",
         "second question on the same picture",
         "token",
