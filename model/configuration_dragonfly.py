@@ -13,6 +13,7 @@ from transformers import CLIPVisionConfig, LlamaConfig, PreTrainedConfig
 
 from model.crops import V1, V2, ZoomPlan
 from model.errors import WeightsMismatch
+from model.zoom import STRATEGIES, Strategy
 
 # Facts of the two published towers (their own config files), so that nothing is ever downloaded for them.
 KNOWN_TOWERS: dict[str, dict[str, Any]] = {
@@ -57,6 +58,9 @@ class DragonflyConfig(PreTrainedConfig):
         self.text_config = _text_config(text_config)
         self.vision_config = _vision_config(vision_config, image_encoder)
         self.zoom = dict(zoom or {})
+        _ = (
+            self.zoom_strategy
+        )  # a name that means nothing is refused when the file is read, not when it is asked
         kept.setdefault("bos_token_id", self.text_config.bos_token_id)
         kept.setdefault("eos_token_id", self.text_config.eos_token_id)
         kept["tie_word_embeddings"] = bool(kwargs.get("tie_word_embeddings", False))
@@ -74,6 +78,20 @@ class DragonflyConfig(PreTrainedConfig):
             pool=int(self.zoom.get("pool", base.pool)),
             kept_per_middle=int(self.zoom.get("kept_per_middle", base.kept_per_middle)),
         )
+
+    @property
+    def zoom_strategy(self) -> Strategy:
+        """How v1 chooses its high crops: v1's own rule, unless the file names another.
+
+        raises: WeightsMismatch for an unknown name, and for a choice in v2, which keeps every crop
+        """
+        named = self.zoom.get("strategy", "faithful")
+        if named not in STRATEGIES:
+            raise WeightsMismatch(zoom_strategy=named, known=STRATEGIES)
+        if named != "faithful" and self.zoom_plan.version == "v2":
+            raise WeightsMismatch(zoom_strategy=named, reason="v2 keeps every crop and chooses none")
+        chosen: Strategy = named
+        return chosen
 
     @classmethod
     def get_config_dict(

@@ -90,7 +90,7 @@ class DragonflyModel(DragonflyPreTrainedModel):
         plan = self.config.zoom_plan
         low, middle, high = crops[:1], crops[1:5], crops[5:]
         if plan.version == "v1":
-            kept = select_crops(middle, high, plan.kept_per_middle)
+            kept = select_crops(middle, high, plan.kept_per_middle, self.config.zoom_strategy)
             return torch.cat([low, middle, high[kept]]).flatten(0, 1), kept
         pooled = pool_tokens(torch.cat([middle, high]), plan.side_tokens, plan.pool)
         return torch.cat([low.flatten(0, 1), pooled.flatten(0, 1)]), None

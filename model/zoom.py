@@ -1,23 +1,42 @@
 """Which crops deserve a closer look (v1), and fewer tokens for many crops (v2)."""
 
+from collections.abc import Callable
+from typing import Literal, get_args
+
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
+
+Strategy = Literal["faithful", "cosine"]
+"""How v1 chooses its high crops: by the published rule, or by the angle between the same means."""
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 
-def select_crops(middle: Tensor, high: Tensor, kept: int) -> Tensor:
-    """Indices of the high crops to keep, sorted; v1's rule as published.
+def select_crops(middle: Tensor, high: Tensor, kept: int, strategy: Strategy = "faithful") -> Tensor:
+    """Indices of the high crops to keep, sorted.
 
     middle: (M, tokens, width), high: (M * n, tokens, width), both projected. Each middle crop looks at the n
     high crops that follow each other in raster order (not at those that lie inside it) and keeps those whose
-    mean has the largest dot product with its own.
+    mean scores highest beside its own: by dot product (v1's rule as published) or by cosine.
     """
     groups = high.shape[0] // middle.shape[0]
-    scores = torch.einsum(
-        "md,mnd->mn", middle.mean(1), high.mean(1).reshape(middle.shape[0], groups, high.shape[-1])
-    )
-    best = scores.topk(kept, dim=1).indices
+    theirs = high.mean(1).reshape(middle.shape[0], groups, high.shape[-1])
+    best = _SCORES[strategy](middle.mean(1), theirs).topk(kept, dim=1).indices
     offsets = torch.arange(middle.shape[0], device=best.device).unsqueeze(1) * groups
     return (best + offsets).flatten().sort().values
+
+
+def _dot(middle: Tensor, high: Tensor) -> Tensor:
+    """Long vectors win: a crop of strong features is kept whether or not it is like its middle crop."""
+    return torch.einsum("md,mnd->mn", middle, high)
+
+
+def _cosine(middle: Tensor, high: Tensor) -> Tensor:
+    """Likeness alone; a crop whose mean is zero scores 0."""
+    return _dot(normalize(middle, dim=-1), normalize(high, dim=-1))
+
+
+_SCORES: dict[Strategy, Callable[[Tensor, Tensor], Tensor]] = {"faithful": _dot, "cosine": _cosine}
 
 
 def pool_tokens(tokens: Tensor, side: int, pool: int) -> Tensor:
