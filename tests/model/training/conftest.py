@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from PIL import Image
 from transformers import CLIPVisionConfig, LlamaConfig
 
@@ -81,3 +82,10 @@ def drawn_records(tmp_path) -> Path:
     file = folder / "records.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return file
+
+
+@pytest.fixture(autouse=True)
+def apart():
+    """Each training of a test stands alone: Accelerate keeps its first precision for the whole process."""
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
