@@ -128,7 +128,14 @@ class Engine:
         plan, images = processor.zoom_plan, processor.image_processor
         # Whatever has a say in what a picture leaves behind.
         self._recipe = repr(
-            (card.fingerprint, plan, images.image_mean, images.image_std, images.rescale_factor)
+            (
+                card.fingerprint,
+                plan,
+                sorted(model.config.zoom.items()),
+                images.image_mean,
+                images.image_std,
+                images.rescale_factor,
+            )
         ).encode()
         self._kept_bytes = 0
         self._new: list[Asked] = []
