@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.commands import models, pictures, records, running
+from app.commands import models, pictures, records, running, training
 from app.settings import Settings
 
 Run = Callable[[Settings, Namespace], int | None]
@@ -102,6 +102,7 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         ],
         models.convert,
     ),
+    "train": (training.HELP, training.ARGUMENTS, training.train),
     "train-demo": (
         "Make the demonstration model again from its drawings (about an hour of one CPU core).",
         [
@@ -190,6 +191,7 @@ EXAMPLES: dict[str, str] = {
     "render": "  dragonfly-med render slice.dcm slice.png --window 40 400",
     "ask": "  dragonfly-med ask chest.dcm 'Is the heart enlarged?'",
     "convert": "  dragonfly-med convert ~/Llama-3-8B-Dragonfly-Med-v1 /srv/med",
+    "train": training.EXAMPLE,
     "train-demo": "  dragonfly-med train-demo /tmp/demo-model",
     "evaluate-demo": "  dragonfly-med evaluate-demo --count 100",
     "doctor": "Exit status: 0 all is well, 1 something is to be fixed.\n\n  dragonfly-med doctor",
