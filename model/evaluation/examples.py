@@ -44,7 +44,7 @@ def read_picture(path: Path) -> np.ndarray:
                     return np.repeat(gray[..., None], 3, axis=2)
                 return np.asarray(picture.convert("RGB"))
     except (OSError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise EvaluationUnusable(f"A picture cannot be read ({type(error).__name__}): {path.name}") from error
+        raise EvaluationUnusable(f"A picture cannot be read ({type(error).__name__}).") from error
 
 
 def digest(path: Path) -> str:
@@ -53,4 +53,4 @@ def digest(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise EvaluationUnusable(f"A picture cannot be read ({type(error).__name__}): {path.name}") from error
+        raise EvaluationUnusable(f"A picture cannot be read ({type(error).__name__}).") from error

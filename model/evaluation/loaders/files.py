@@ -35,7 +35,10 @@ def read_json(path: Path) -> Any:
 def read_objects(path: Path) -> list[dict[str, Any]]:
     """A JSON list of objects, or one object in each line."""
     if path.suffix == ".jsonl":
-        found = [json.loads(line) for line in _lines(path) if line.strip()]
+        try:
+            found = [json.loads(line) for line in _lines(path) if line.strip()]
+        except ValueError as error:
+            raise EvaluationUnusable(f"{path.name} is not one JSON object in each line.") from error
     else:
         found = read_json(path)
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):

@@ -10,6 +10,7 @@ from PIL import Image
 from model.evaluation.errors import EvaluationUnusable
 from model.evaluation.examples import read_picture
 from model.evaluation.loaders import captions, general, medical_vqa
+from model.evaluation.loaders.files import read_objects
 
 
 def put(path, value):
@@ -213,3 +214,23 @@ def test_pictures_of_every_mode_become_rgb(tmp_path):
     assert read_picture(tmp_path / "g.png").max() == 0x80
     with pytest.raises(EvaluationUnusable, match="cannot be read"):
         read_picture(tmp_path / "no.png")
+
+
+def test_a_line_that_is_no_json_is_said_in_a_sentence(tmp_path):
+    """With the kind of file, and without what stands in it."""
+    (tmp_path / "test.jsonl").write_text('{"image": "a", "question": "q", "answer": "yes"}\n{"image": Kim\n')
+
+    with pytest.raises(EvaluationUnusable) as caught:
+        read_objects(tmp_path / "test.jsonl")
+
+    assert "one JSON object in each line" in str(caught.value) and "Kim" not in str(caught.value)
+
+
+def test_a_picture_that_cannot_be_read_is_not_named(tmp_path):
+    """A site's own file names can be those of patients."""
+    (tmp_path / "kim.png").write_bytes(b"no picture")
+
+    with pytest.raises(EvaluationUnusable) as caught:
+        read_picture(tmp_path / "kim.png")
+
+    assert "kim" not in str(caught.value)
