@@ -28,11 +28,14 @@ interface Options {
 
 let csrf = "";
 
+/** Told before the page leaves for the sign-in page; whoever holds text that is not saved prevents it. */
+export const SESSION_OVER = "dfm-session-over";
+
 export function signInAddress(): string {
   return `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
 }
 
-/** JSON in, JSON out. Raises ApiError or Unreachable; an expired session goes to the sign-in page. */
+/** JSON in, JSON out. Raises ApiError or Unreachable; an expired session goes to the sign-in page, unless text would be lost. */
 export async function request<T>(method: string, path: string, options: Options = {}): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRF-Token"] = csrf;
@@ -101,7 +104,7 @@ async function reach(path: string, init: RequestInit): Promise<Response> {
 }
 
 async function refusal(response: Response, stay: boolean): Promise<ApiError> {
-  if (response.status === 401 && !stay) {
+  if (response.status === 401 && !stay && document.dispatchEvent(new Event(SESSION_OVER, { cancelable: true }))) {
     location.assign(signInAddress());
     await new Promise(() => {}); // the page is leaving; nobody should act on this any more
   }

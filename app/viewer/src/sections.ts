@@ -5,7 +5,7 @@
  * nothing. What is typed stays on the page until the server has it.
  */
 
-import { ApiError, get, put, signInAddress, Unreachable } from "./api";
+import { ApiError, get, put, SESSION_OVER, signInAddress, Unreachable } from "./api";
 import { wordDifference } from "./difference";
 import { debounce, fill, h } from "./dom";
 import { t } from "./i18n";
@@ -46,12 +46,14 @@ export class Sections {
     for (const name of SECTIONS) this.section(name, report.sections[name] ?? []);
     window.addEventListener("beforeunload", this.warn);
     document.addEventListener("visibilitychange", this.onHide);
+    document.addEventListener(SESSION_OVER, this.onSessionOver);
   }
 
   destroy(): void {
     this.soon.flush();
     window.removeEventListener("beforeunload", this.warn);
     document.removeEventListener("visibilitychange", this.onHide);
+    document.removeEventListener(SESSION_OVER, this.onSessionOver);
   }
 
   /** Everything typed is on the server when this resolves; throws nothing, the notice says what is wrong. */
@@ -164,10 +166,7 @@ export class Sections {
   private async explain(error: unknown): Promise<void> {
     this.events?.words(t("ui.report.unsaved"));
     if (error instanceof ApiError && error.status === 401) {
-      this.say(t("ui.report.session_over"), [
-        h("a", { class: "button small-button", href: signInAddress(), target: "_blank", rel: "noopener" }, t("ui.report.sign_in_again")),
-        this.button("ui.report.save_again", () => renew().then(() => this.save()).catch(complain)),
-      ]);
+      this.sessionOver();
     } else if (error instanceof ApiError && error.status === 409) {
       const theirs = await get<Report>(`/api/studies/${this.report.study_id}/report`);
       if (theirs.state === "final" || theirs.state === "amended") {
@@ -186,9 +185,21 @@ export class Sections {
         this.difference(theirs),
       );
     } else {
-      this.say(sentenceOf(error), [this.button("ui.report.save_again", () => void this.save())]);
+      this.say(sentenceOf(error), [this.saveAgain()]);
       if (error instanceof Unreachable) this.soon();
     }
+  }
+
+  private sessionOver(): void {
+    this.say(t("ui.report.session_over"), [
+      h("a", { class: "button small-button", href: signInAddress(), target: "_blank", rel: "noopener" }, t("ui.report.sign_in_again")),
+      this.saveAgain(),
+    ]);
+  }
+
+  /** With a fresh token: who signed in again in another tab has a new session. */
+  private saveAgain(): HTMLElement {
+    return this.button("ui.report.save_again", () => renew().then(() => this.save()).catch(complain));
   }
 
   private take(theirs: Report): void {
@@ -218,6 +229,12 @@ export class Sections {
 
   private readonly warn = (event: BeforeUnloadEvent) => {
     if (this.dirty || this.saving) event.preventDefault();
+  };
+
+  private readonly onSessionOver = (event: Event) => {
+    if (!this.dirty && !this.saving) return;
+    event.preventDefault();
+    this.sessionOver();
   };
 
   private readonly onHide = () => {
