@@ -115,6 +115,15 @@ class Batch:
             self._own.clear()
             self._looks.clear()
 
+    def fail(self, error: Exception) -> None:
+        """Something is wrong that no step was prepared for: everybody is told, and it begins anew with nothing."""
+        failed = list(self._everyone())
+        self.waiting, self.reading, self.speaking = [], None, []
+        self._own, self._looks = self.decoder.own_rows(), {}
+        self.shelf.clear()
+        for asked in failed:
+            asked.tell(error)
+
     # -- leaving ---------------------------------------------------------------------------------------
 
     def _hear(self) -> None:

@@ -13,9 +13,9 @@ from model.answers import Completion, ModelCard, Sampling
 from model.configuration_dragonfly import DragonflyConfig
 from model.demo import DEMO_MODEL
 from model.engine import Engine
-from model.image_processing_dragonfly import DragonflyImageProcessor
 from model.modeling_dragonfly import DragonflyForCausalLM
 from model.processing_dragonfly import DragonflyProcessor
+from model.random_weights import processor_for
 
 Version = Literal["v1", "v2"]
 PIECES = 48
@@ -83,10 +83,6 @@ def _engine(version: Version) -> Engine:
         patch_size=tower["patch_size"],
     )
     config = DragonflyConfig(text_config=text, vision_config=vision, zoom={"version": version})
-    images = DragonflyImageProcessor(
-        crop_size=tower["image_size"], patch_size=tower["patch_size"], zoom_version=version
-    )
-    processor = DragonflyProcessor(image_processor=images, tokenizer=tokenizer)
     card = ModelCard(
         name="random",
         architecture=version,
@@ -99,7 +95,7 @@ def _engine(version: Version) -> Engine:
         crops_per_picture=0,
         visual_positions=0,
     )
-    return Engine(DragonflyForCausalLM(config).eval(), processor, card)
+    return Engine(DragonflyForCausalLM(config).eval(), processor_for(config), card)
 
 
 def _seconds(work: Any) -> float:

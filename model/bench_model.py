@@ -7,7 +7,7 @@ it reads memory. A token for one reader cannot come faster than the weights are 
 import resource
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from model.answers import Completion, Sampling
+from model.configuration_dragonfly import DragonflyConfig
 from model.crops import cut_crops, plan_crops
 from model.engine import Engine, open_engine
+from model.linear import EightBitLinear, FusedLinear, Linear
 from model.plain import PlainLoop
 from model.random_weights import load_facts
 
@@ -44,6 +47,8 @@ def measure(path: Path, *, device: str, dtype: str, threads: int, repeats: int =
     facts = load_facts(path)
     yield "parameters", f"{facts['text'] / 1e6:.0f} M text + {facts['vision'] / 1e6:.0f} M vision"
     yield from _apart(lambda: list(_roofline(device, dtype, facts)))
+    if device == "cpu" and dtype == "float32":
+        yield from _apart(lambda: list(_few_rows(path)))
     picture = np.random.default_rng(0).integers(0, 256, (1700, 2300, 3), dtype=np.uint8)
     plain = _apart(lambda: PlainLoop(path, device=device, dtype=dtype))
     engine = _engine(path, device, dtype, threads)
@@ -85,6 +90,34 @@ def _roofline(device: str, dtype: str, facts: dict[str, Any]) -> Iterator[Line]:
     yield "memory, read in one sweep", f"{speed / 1e9:.1f} GB/s"
     weights = facts["text"] * torch.empty(0, dtype=kind).element_size()
     yield "least time a token can take (weights read once)", f"{weights / speed * 1000:.1f} ms"
+
+
+def _few_rows(path: Path) -> Iterator[Line]:
+    """The gate and up layers of this model: blocks of outputs, and eight bits, beside one product."""
+    text = DragonflyConfig.from_pretrained(path).text_config
+
+    def pair() -> list[torch.nn.Linear]:
+        return [torch.nn.Linear(text.hidden_size, text.intermediate_size, bias=False) for _ in range(2)]
+
+    # Twelve layers in turn, as in a model, so that the weights come from memory.
+    layers = [FusedLinear(*pair()) for _ in range(12)]
+    eights = [EightBitLinear(*pair()) for _ in range(12)]
+    ways: list[list[Linear]] = [
+        [partial(F.linear, weight=one.weight) for one in layers],
+        [*layers],
+        [*eights],
+    ]
+    for rows in (1, 4, 8, 16, 64):
+        given = torch.randn(rows, text.hidden_size)
+        whole, blocks, eight = (_each(way, given) for way in ways)
+        what = f"12 layers, {rows} row{'s' if rows > 1 else ''}"
+        yield _ratio(f"{what}, in blocks", blocks, statistics.median(whole), "ms")
+        yield _ratio(f"{what}, int8", eight, statistics.median(whole), "ms")
+
+
+def _each(layers: Sequence[Linear], rows: torch.Tensor) -> list[float]:
+    """Seconds of nine rounds through these layers."""
+    return [_seconds(lambda: [one(rows) for one in layers]) for _ in range(9)]
 
 
 def _preprocessing(plain: PlainLoop, engine: Engine, picture: Any, repeats: int) -> Iterator[Line]:

@@ -141,6 +141,8 @@ class Engine:
         self._new: list[Asked] = []
         self._awake = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._working = threading.Lock()
+        """Held by the thread that works: one that is closing ends its answers before the next begins."""
 
     def answer(
         self,
@@ -228,21 +230,32 @@ class Engine:
 
     def _work(self) -> None:
         torch.set_num_threads(self._threads)
-        while True:
-            with self._awake:
-                while not self._new and not self._batch.busy:
-                    if self._thread is not threading.current_thread():
-                        return
-                    self._awake.wait(timeout=60)
-                    self._batch.shelf.sweep()
-                    self._kept_bytes = self._batch.nbytes
-                new, self._new = self._new, []
-            for asked in new:
+        with self._working:
+            while (new := self._awaited()) is not None:
+                if self.pace_ms:
+                    time.sleep(self.pace_ms / 1000)
                 try:
-                    self._batch.submit(asked)
-                except NotEnoughMemory as error:
-                    asked.tell(error)
-            if self.pace_ms:
-                time.sleep(self.pace_ms / 1000)
-            self._batch.step()
-            self._kept_bytes = self._batch.nbytes
+                    self._join(new)
+                    self._batch.step()
+                except Exception as error:  # whoever waits for a piece must not wait for ever
+                    self._batch.fail(error)
+                self._kept_bytes = self._batch.nbytes
+
+    def _awaited(self) -> list[Asked] | None:
+        """What was asked meanwhile, as soon as there is anything to do; None when this thread is to end."""
+        with self._awake:
+            while not self._new and not self._batch.busy:
+                if self._thread is not threading.current_thread():
+                    return None
+                self._awake.wait(timeout=60)
+                self._batch.shelf.sweep()
+                self._kept_bytes = self._batch.nbytes
+            new, self._new = self._new, []
+        return new
+
+    def _join(self, new: list[Asked]) -> None:
+        for asked in new:
+            try:
+                self._batch.submit(asked)
+            except Exception as error:
+                asked.tell(error)

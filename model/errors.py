@@ -6,7 +6,8 @@ ModelError
 ├── NotEnoughMemory     the device has no room for it
 ├── PicturesUnusable    no picture, or one that is not uint8 (rows, columns, 3)
 ├── RecordsUnusable     what is to be trained on is not what it should be; says which line
-└── TrainingUnusable    what is asked of a training does not go together, or does not fit what it resumes
+├── TrainingUnusable    what is asked of a training does not go together, or does not fit what it resumes
+└── EvaluationUnusable  data or answers that cannot be scored; says which file or line, and what to do
 """
 
 from typing import Any
@@ -51,22 +52,27 @@ class PicturesUnusable(ModelError):
     code = "model.pictures_unusable"
 
 
-class RecordsUnusable(ModelError):
+class _Explained(ModelError):
+    """Says why, in a sentence: neither words nor picture names of the data, which can be a patient's."""
+
+    def __init__(self, reason: str, *, line: int = 0):
+        super().__init__(reason=reason, line=line)
+        self.args = (f"{self.__doc__} {f'Line {line}: ' if line else ''}{reason}",)
+
+
+class RecordsUnusable(_Explained):
     """The records to train on cannot be used."""
 
     code = "model.records_unusable"
 
-    def __init__(self, reason: str, *, line: int = 0):
-        super().__init__(reason=reason, line=line)
-        # Neither the words nor the file's name: both can be a patient's.
-        self.args = (f"{self.__doc__} {f'Line {line}: ' if line else ''}{reason}",)
 
-
-class TrainingUnusable(ModelError):
+class TrainingUnusable(_Explained):
     """The training cannot be done as it is asked for."""
 
     code = "model.training_unusable"
 
-    def __init__(self, reason: str):
-        super().__init__(reason=reason)
-        self.args = (f"{self.__doc__} {reason}",)
+
+class EvaluationUnusable(_Explained):
+    """The evaluation cannot be done."""
+
+    code = "model.evaluation_unusable"

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 Linear = Callable[[Tensor], Tensor]
 FEW_ROWS = 16
-"""Up to here the packed product in eight bits is faster than unpacking the weights once."""
+"""Up to here eight bits go through the packed product; above, the weights are unpacked once for all rows."""
 BLOCKED_ROWS = 64
-"""Up to here a batch of blocks is faster than one product; measured on processors with AVX-512."""
+"""Up to here products are made in blocks; `bench-model` prints what that gains or costs on a machine."""
 BLOCK = 64
 
 

@@ -67,6 +67,16 @@ def configuration(shape: Shape) -> DragonflyConfig:
     return DragonflyConfig(text_config=text, vision_config=vision, image_encoder=shape.tower)
 
 
+def processor_for(config: DragonflyConfig) -> DragonflyProcessor:
+    """The crops this configuration asks for, and the demonstration's tokenizer."""
+    plan = config.zoom_plan
+    images = DragonflyImageProcessor(
+        crop_size=plan.crop_px, patch_size=plan.patch_px, zoom_version=plan.version, pool=plan.pool
+    )
+    tokenizer = DragonflyProcessor.from_pretrained(DEMO_MODEL).tokenizer
+    return DragonflyProcessor(image_processor=images, tokenizer=tokenizer)
+
+
 def write_random(
     folder: Path,
     config: DragonflyConfig,
@@ -81,7 +91,7 @@ def write_random(
     folder.mkdir(parents=True, exist_ok=True)
     facts = config.to_dict() | {"architectures": ["DragonflyForCausalLM"], "model_type": "dragonfly"}
     (folder / "config.json").write_text(json.dumps(facts, indent=2, default=str) + "\n", encoding="utf-8")
-    _processor(config).save_pretrained(folder)
+    processor_for(config).save_pretrained(folder)
     with torch.device("meta"):
         shapes = {name: tensor.shape for name, tensor in DragonflyForCausalLM(config).state_dict().items()}
     total = sum(shape.numel() for shape in shapes.values())
@@ -106,15 +116,6 @@ def write_random(
         }
         (folder / f"{stem}.index.json").write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
     return total
-
-
-def _processor(config: DragonflyConfig) -> DragonflyProcessor:
-    plan = config.zoom_plan
-    images = DragonflyImageProcessor(
-        crop_size=plan.crop_px, patch_size=plan.patch_px, zoom_version=plan.version, pool=plan.pool
-    )
-    tokenizer = DragonflyProcessor.from_pretrained(DEMO_MODEL).tokenizer
-    return DragonflyProcessor(image_processor=images, tokenizer=tokenizer)
 
 
 def _shards(shapes: dict[str, torch.Size], room: int) -> Iterator[list[str]]:

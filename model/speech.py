@@ -32,7 +32,6 @@ class Speech:
             return likeliest
         likely, order = torch.softmax(scores / self._sampling.temperature, -1).cpu().sort(descending=True)
         kept = likely.cumsum(0) - likely < self._sampling.top_p
-        kept[0] = True
         return int(order[torch.multinomial(likely * kept, 1, generator=self._chance)])
 
     def say(self, token: int, log_probability: float) -> Delta | None:

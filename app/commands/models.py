@@ -7,33 +7,15 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from app.commands.progress import progress
 from app.settings import Settings
-
-
-class _Progress:
-    """A bar on a terminal; in a log, where nothing can be painted over, a line for each tenth."""
-
-    def __init__(self) -> None:
-        self.said = ("", -1)
-
-    def __call__(self, stage: str, share: float) -> None:
-        if sys.stderr.isatty():
-            filled = round(share * 30)
-            sys.stderr.write(f"\r[{'#' * filled}{'.' * (30 - filled)}] {share:4.0%} {stage:<40}")
-        elif (stage, int(share * 10)) != self.said:
-            self.said = (stage, int(share * 10))
-            sys.stderr.write(f"{share:4.0%} {stage}\n")
-        sys.stderr.flush()
-
-
-_progress = _Progress()
 
 
 def convert(settings: Settings, options: Namespace) -> int:
     """Pickles to safetensors."""
     from model.checkpoints import convert as run
 
-    fingerprint = run(options.source, options.target, _progress)
+    fingerprint = run(options.source, options.target, progress)
     sys.stdout.write(f"\n{options.target}: sha256 {fingerprint}\n")
     return 0
 
@@ -52,9 +34,9 @@ def train_demo(settings: Settings, options: Namespace) -> int:
         steps=options.steps,
         last_steps=options.last_steps,
         seed=options.seed,
-        progress=_progress,
+        progress=progress,
     )
-    scores = measure(options.out, progress=_progress)
+    scores = measure(options.out, progress=progress)
     write_card(options.out, took, scores)
     sys.stdout.write("\n" + show(scores))
     return 0
@@ -70,7 +52,7 @@ def evaluate_demo(settings: Settings, options: Namespace) -> int:
     from model.demo.train import write_card
 
     folder = options.model or DEMO_MODEL
-    scores = measure(folder, count=options.count, progress=_progress)
+    scores = measure(folder, count=options.count, progress=progress)
     sys.stdout.write("\n" + show(scores))
     if options.card:
         card = folder / "card.json"
@@ -122,4 +104,4 @@ def _write_random(folder: Path, shape: str, dtype: Any, layout: Any) -> int:
 
     if shape not in SHAPES:
         raise ValueError(f"There is no shape {shape}; there are {', '.join(SHAPES)}.")
-    return write_random(folder, configuration(SHAPES[shape]), dtype=dtype, layout=layout, progress=_progress)
+    return write_random(folder, configuration(SHAPES[shape]), dtype=dtype, layout=layout, progress=progress)

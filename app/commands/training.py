@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from app.commands.models import _progress
+from app.commands.progress import progress
 from app.settings import Settings
 
 PATH: dict[str, Any] = {"type": Path}
@@ -107,7 +107,7 @@ def train(settings: Settings, options: Namespace) -> int:
     asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _frame: asked.append(received))
-    outcome = run(where, training, _progress, stop=lambda: bool(asked))
+    outcome = run(where, training, progress, stop=lambda: bool(asked))
     if outcome.step < outcome.steps:
         sys.stderr.write(f"\nStopped after step {outcome.step} of {outcome.steps}; resume with --resume.\n")
         return 3

@@ -1,6 +1,5 @@
 """One example of a benchmark, and its pictures as the model takes them. No torch."""
 
-import hashlib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,9 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from model.evaluation.errors import EvaluationUnusable
+from model.errors import EvaluationUnusable
 
-Kind = Literal["open", "closed", "choice", "soft", "chart", "caption", "findings"]
+Kind = Literal["open", "closed", "choice", "chart", "caption", "findings"]
 """How an example is asked and judged."""
 
 
@@ -39,18 +38,13 @@ def read_picture(path: Path) -> np.ndarray:
             # A picture of more than 89 million pixels is a warning to the library and a refusal here.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as picture:
-                if picture.mode.startswith("I"):
+                if picture.mode in ("I", "F"):
+                    raise EvaluationUnusable(
+                        "A picture has 32 bits a pixel, whose range nothing tells; window it first."
+                    )
+                if picture.mode.startswith("I;16"):
                     gray = (np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
                     return np.repeat(gray[..., None], 3, axis=2)
                 return np.asarray(picture.convert("RGB"))
     except (OSError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise EvaluationUnusable(f"A picture cannot be read ({type(error).__name__}).") from error
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file, so that another picture under the same name is another question."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
         raise EvaluationUnusable(f"A picture cannot be read ({type(error).__name__}).") from error

@@ -134,9 +134,9 @@ def test_the_model_answers_on_the_terminal(tmp_path, capsys):
 
 def test_progress_in_a_log_is_a_line_for_each_tenth(capsys):
     """A thousand steps leave eleven lines, none painted over another."""
-    from app.commands.models import _Progress
+    from app.commands.progress import Progress
 
-    progress = _Progress()
+    progress = Progress()
     for step in range(1001):
         progress("drawings", step / 1000)
 

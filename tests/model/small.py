@@ -11,10 +11,10 @@ from model.batching import Asked, Batch, Limits
 from model.configuration_dragonfly import DragonflyConfig
 from model.decoder import Decoder
 from model.demo import DEMO_MODEL
-from model.image_processing_dragonfly import DragonflyImageProcessor
 from model.looking import Eyes, Picture
 from model.modeling_dragonfly import DragonflyForCausalLM
 from model.processing_dragonfly import DragonflyProcessor
+from model.random_weights import processor_for
 from model.speech import Speech
 
 
@@ -44,9 +44,7 @@ def small_model(version="v1", seed=5, dtype=torch.float64, **text):
     torch.manual_seed(seed)
     zoom = {"version": version, "pool": 2}
     config = DragonflyConfig(text_config=LlamaConfig(**facts | text), vision_config=vision, zoom=zoom)
-    images = DragonflyImageProcessor(crop_size=32, patch_size=16, zoom_version=version, pool=2)
-    processor = DragonflyProcessor(image_processor=images, tokenizer=tokenizer)
-    return DragonflyForCausalLM(config).to(dtype).eval(), processor
+    return DragonflyForCausalLM(config).to(dtype).eval(), processor_for(config)
 
 
 class Bench:

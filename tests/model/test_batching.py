@@ -1,14 +1,17 @@
 """Many answers at once are each the answer that would be given alone."""
 
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
 
 from model.answers import Completion, Delta, Sampling
+from model.engine import Engine
 from model.errors import NotEnoughMemory
 from model.looking import Picture
+from model.scripted import CARD
 from tests.model.small import Bench, done, questions, small_model, text_of
 
 
@@ -42,7 +45,7 @@ class Faults:
 
 
 def play(bench, made, alone, faults, seed):
-    """One random schedule of joins, stops, evictions and failures; every answer is checked."""
+    """One random schedule of joins, stops, evictions and failures; every answer is checked, and its end told."""
     chance = random.Random(seed)
     faults.chance, faults.share, faults.raised = chance, chance.choice((0.0, 0.0, 0.05)), 0
     room = chance.choice((10**9, 10**9, 200_000))
@@ -66,7 +69,7 @@ def play(bench, made, alone, faults, seed):
         else:
             batch.step()
     for place, (number, said) in enumerate(running):
-        check(said, alone[number], place in stopped, faults.raised)
+        yield check(said, alone[number], place in stopped, faults.raised)
 
 
 def check(said, alone, was_stopped, raised):
@@ -74,7 +77,7 @@ def check(said, alone, was_stopped, raised):
     assert finals == said[-1:]
     if isinstance(said[-1], NotEnoughMemory):
         assert raised >= 2
-        return
+        return "memory"
     mine, expected = done(said), done(alone)
     assert text_of(said) == mine.text
     if mine.stop_reason == "stopped":
@@ -82,17 +85,23 @@ def check(said, alone, was_stopped, raised):
         assert expected.text.startswith(mine.text)
         count = mine.generated_tokens
         assert mine.log_probabilities == pytest.approx(expected.log_probabilities[:count], abs=1e-9)
-        return
+        return "stopped"
     assert (mine.text, mine.stop_reason, mine.boxes) == (expected.text, expected.stop_reason, expected.boxes)
     assert mine.log_probabilities == pytest.approx(expected.log_probabilities, abs=1e-9)
+    return mine.stop_reason
+
+
+def play_all(bench, asked_alone, faults, count):
+    """Many schedules; every way to end was met, or they prove nothing."""
+    ends = Counter(end for seed in range(count) for end in play(bench, *asked_alone, faults, seed))
+    assert set(ends) >= {"length", "stop_string", "stopped", "memory"}, ends
 
 
 def test_random_schedules_change_no_answer(bench, asked_alone, monkeypatch):
     """Joins, stops, evictions, too little room, memory that runs out: each answer is the one given alone."""
     faults = Faults(bench, monkeypatch)
 
-    for seed in range(1_000):
-        play(bench, *asked_alone, faults, seed)
+    play_all(bench, asked_alone, faults, 1_000)
 
 
 @pytest.mark.slow
@@ -100,8 +109,7 @@ def test_ten_thousand_random_schedules_change_no_answer(bench, asked_alone, monk
     """The same, as often as it takes to meet what is rare."""
     faults = Faults(bench, monkeypatch)
 
-    for seed in range(10_000):
-        play(bench, *asked_alone, faults, seed)
+    play_all(bench, asked_alone, faults, 10_000)
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
@@ -297,3 +305,27 @@ def test_what_nobody_asks_about_is_forgotten(bench):
     batch.shelf.sweep()
 
     assert kept > 0 and batch.nbytes == 0
+
+
+def test_nobody_waits_for_ever_when_something_unforeseen_breaks(bench, monkeypatch):
+    """Everyone in the batch is told, and the next question is answered as if nothing had been."""
+    model, processor = bench.model, bench.processor
+    engine = Engine(model, processor, CARD, limits=bench.limits)
+    pixels = np.random.default_rng(1).integers(0, 256, (44, 60, 3), dtype=np.uint8)
+    work, broken = engine._batch._hear, [True]
+
+    def hear():
+        if broken.pop() if broken else False:
+            raise RuntimeError("unforeseen")
+        work()
+
+    monkeypatch.setattr(engine._batch, "_hear", hear)
+    with pytest.raises(RuntimeError, match="unforeseen"):
+        list(engine.answer([pixels], "x", Sampling(max_new_tokens=3)))
+
+    *_, last = engine.answer([pixels], "x", Sampling(max_new_tokens=3))
+    engine.close()
+    *_, again = engine.answer([pixels], "x", Sampling(max_new_tokens=3))
+    engine.close()
+
+    assert isinstance(last, Completion) and again.text == last.text

@@ -16,7 +16,7 @@ def test_every_comparison_is_printed_with_its_ratio(tmp_path):
 
     lines = dict(measure(tmp_path, device="cpu", dtype="float32", threads=1, repeats=1))
 
-    compared = [what for what, figure in lines.items() if "ratio" in figure]
+    compared = [what for what, figure in lines.items() if "ratio" in figure and "12 layers" not in what]
     assert [what.split(",")[0] for what in compared] == [
         "preprocessing of 2300 x 1700",
         "of it",
@@ -43,7 +43,7 @@ def test_random_checkpoints_have_the_published_layout(tmp_path):
         "image_encoder",
         "vision_embed_tokens",
     }
-    assert sum(one.numel() for one in model.parameters()) <= count
+    assert sum(one.numel() for one in model.parameters()) == count
     first = torch.load(shards[0], weights_only=True)
     name = "language_model.model.embed_tokens.weight"
     assert torch.equal(model.model.language_model.embed_tokens.weight, first[name])

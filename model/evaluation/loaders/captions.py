@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from model.evaluation.errors import EvaluationUnusable
+from model.errors import EvaluationUnusable
 from model.evaluation.examples import Example, Kind
 from model.evaluation.loaders.files import (
     first_of,

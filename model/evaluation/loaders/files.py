@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from model.evaluation.errors import EvaluationUnusable
+from model.errors import EvaluationUnusable
 
 
 def first_of(folder: Path, names: tuple[str, ...]) -> Path:
@@ -33,17 +33,19 @@ def read_json(path: Path) -> Any:
 
 
 def read_objects(path: Path) -> list[dict[str, Any]]:
-    """A JSON list of objects, or one object in each line."""
-    if path.suffix == ".jsonl":
-        try:
-            found = [json.loads(line) for line in _lines(path) if line.strip()]
-        except ValueError as error:
-            raise EvaluationUnusable(f"{path.name} is not one JSON object in each line.") from error
-    else:
-        found = read_json(path)
+    """A JSON list of objects; in a .jsonl one object in each line."""
+    found = read_lines(path) if path.suffix == ".jsonl" else read_json(path)
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise EvaluationUnusable(f"{path.name} is not a list of objects.")
     return found
+
+
+def read_lines(path: Path) -> list[Any]:
+    """One JSON value in each line."""
+    try:
+        return [json.loads(line) for line in _lines(path) if line.strip()]
+    except ValueError as error:
+        raise EvaluationUnusable(f"{path.name} is not one JSON object in each line.") from error
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

@@ -1,12 +1,19 @@
-"""General benchmarks as published: POPE, ScienceQA, AI2D, TextVQA, ChartQA."""
+"""General benchmarks as published: POPE, ScienceQA, ChartQA."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from model.evaluation.errors import EvaluationUnusable
+from model.errors import EvaluationUnusable
 from model.evaluation.examples import Example
-from model.evaluation.loaders.files import first_of, need, picture_in, read_json, read_objects, text_of
+from model.evaluation.loaders.files import (
+    first_of,
+    need,
+    picture_in,
+    read_json,
+    read_lines,
+    read_objects,
+    text_of,
+)
 
 POPE_SPLITS = ("random", "popular", "adversarial")
 
@@ -16,10 +23,6 @@ def pope(folder: Path, split: str) -> list[Example]:
     if split not in POPE_SPLITS:
         raise EvaluationUnusable(f"POPE has the splits {', '.join(POPE_SPLITS)}.")
     path = first_of(folder, (f"coco_pope_{split}.json",))
-    try:
-        records = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
-    except ValueError as error:
-        raise EvaluationUnusable(f"{path.name} is not one JSON object in each line.") from error
     return [
         Example(
             id=f"{split}-{text_of(need(one, 'question_id', path.name))}",
@@ -29,7 +32,7 @@ def pope(folder: Path, split: str) -> list[Example]:
             kind="closed",
             split=split,
         )
-        for one in records
+        for one in read_lines(path)
     ]
 
 
@@ -41,36 +44,14 @@ def science_qa(folder: Path, split: str) -> list[Example]:
         raise EvaluationUnusable(f"pid_splits.json has no split {split}.")
     found = []
     for number in splits[split]:
-        one = problems[str(number)]
+        one = need(problems, str(number), "problems.json")
         if one.get("image"):
-            question = f"{text_of(one.get('hint'))} {text_of(need(one, 'question', 'problems.json'))}".strip()
-            picture = picture_in(folder / "images" / split / str(number), one["image"])
-            found.append(_choice(str(number), picture, question, one["choices"], int(one["answer"]), split))
-    return found
-
-
-def ai2d(folder: Path, split: str) -> list[Example]:
-    """questions/NAME.json of each diagram; the test set is named by ai2d_test_ids.csv."""
-    listed = first_of(folder, ("ai2d_test_ids.csv",))
-    tested = {line.strip() for line in listed.read_text(encoding="utf-8").splitlines() if line.strip()}
-    if split not in ("train", "test"):
-        raise EvaluationUnusable("AI2D has the splits train and test.")
-    found = []
-    for path in sorted((folder / "questions").glob("*.json")):
-        name = path.name.removesuffix(".json")
-        if (name.removesuffix(".png") in tested) != (split == "test"):
-            continue
-        for text, one in read_json(path)["questions"].items():
-            found.append(
-                _choice(
-                    text_of(one["questionId"]),
-                    picture_in(folder / "images", name),
-                    text_of(text),
-                    one["answerTexts"],
-                    int(one["correctAnswer"]),
-                    split,
-                )
+            question, choices, right = (
+                need(one, name, "problems.json") for name in ("question", "choices", "answer")
             )
+            hinted = f"{text_of(one.get('hint'))} {text_of(question)}".strip()
+            picture = picture_in(folder / "images" / split / str(number), one["image"])
+            found.append(_choice(str(number), picture, hinted, choices, int(right), split))
     return found
 
 
@@ -87,23 +68,6 @@ def _choice(id: str, picture: Path, question: str, choices: list[Any], right: in
         split=split,
         choices=named,
     )
-
-
-def text_vqa(folder: Path, split: str) -> list[Example]:
-    """TextVQA_0.5.1_SPLIT.json with ten answers a question; pictures under train_images (val) or test_images."""
-    path = first_of(folder, (f"TextVQA_0.5.1_{split}.json",))
-    images = folder / ("test_images" if split == "test" else "train_images")
-    return [
-        Example(
-            id=text_of(need(one, "question_id", path.name)),
-            pictures=(picture_in(images, f"{need(one, 'image_id', path.name)}.jpg"),),
-            question=text_of(need(one, "question", path.name)),
-            answers=tuple(text_of(answer) for answer in need(one, "answers", path.name)),
-            kind="soft",
-            split=split,
-        )
-        for one in need(read_json(path), "data", path.name)
-    ]
 
 
 def chart_qa(folder: Path, split: str) -> list[Example]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from model.evaluation.errors import EvaluationUnusable
+from model.errors import EvaluationUnusable
 from model.evaluation.examples import Example, Kind
 from model.evaluation.loaders.files import first_of, need, picture_in, read_objects, text_of
 

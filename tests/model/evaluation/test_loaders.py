@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.evaluation.errors import EvaluationUnusable
+from model.errors import EvaluationUnusable
 from model.evaluation.examples import read_picture
 from model.evaluation.loaders import captions, general, medical_vqa
 from model.evaluation.loaders.files import read_objects
@@ -181,24 +181,12 @@ def test_general_benchmarks(tmp_path):
         },
     )
     put(tmp_path / "pid_splits.json", {"test": ["3", "4"]})
-    put(tmp_path / "ai2d_test_ids.csv", "5\n")
-    asked = {
-        "What?": {"questionId": "5.png-1", "answerTexts": ["p", "q"], "correctAnswer": 0, "abcLabel": False}
-    }
-    put(tmp_path / "questions" / "5.png.json", {"questions": asked})
-    put(
-        tmp_path / "TextVQA_0.5.1_val.json",
-        {"data": [{"question_id": 9, "image_id": "i", "question": "Q", "answers": ["a"] * 10}]},
-    )
     for part in ("human", "augmented"):
         put(tmp_path / "test" / f"test_{part}.json", [{"imgname": "1.png", "query": "Q", "label": 14}])
 
     assert general.pope(tmp_path, "random")[0].answers == ("no",)
     (science,) = general.science_qa(tmp_path, "test")
     assert (science.answers, science.question, science.choices) == (("B",), "H Q", ("x", "y"))
-    assert general.ai2d(tmp_path, "test")[0].answers == ("A",)
-    assert general.ai2d(tmp_path, "train") == []
-    assert len(general.text_vqa(tmp_path, "val")[0].answers) == 10
     assert [one.id for one in general.chart_qa(tmp_path, "test")] == ["human-0", "augmented-0"]
 
 
@@ -214,6 +202,9 @@ def test_pictures_of_every_mode_become_rgb(tmp_path):
     assert read_picture(tmp_path / "g.png").max() == 0x80
     with pytest.raises(EvaluationUnusable, match="cannot be read"):
         read_picture(tmp_path / "no.png")
+    Image.fromarray(np.full((2, 3), 200, np.int32)).save(tmp_path / "i.tiff")
+    with pytest.raises(EvaluationUnusable, match="32 bits"):
+        read_picture(tmp_path / "i.tiff")
 
 
 def test_a_line_that_is_no_json_is_said_in_a_sentence(tmp_path):

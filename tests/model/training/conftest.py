@@ -12,9 +12,9 @@ from transformers import CLIPVisionConfig, LlamaConfig
 
 from model.configuration_dragonfly import DragonflyConfig
 from model.demo import DEMO_MODEL
-from model.image_processing_dragonfly import DragonflyImageProcessor
 from model.modeling_dragonfly import DragonflyForCausalLM
 from model.processing_dragonfly import DragonflyProcessor
+from model.random_weights import processor_for
 
 
 def tiny_model(version: str = "v1") -> tuple[DragonflyForCausalLM, DragonflyProcessor]:
@@ -46,8 +46,7 @@ def tiny_model(version: str = "v1") -> tuple[DragonflyForCausalLM, DragonflyProc
         ),
         zoom={"version": version},
     )
-    images = DragonflyImageProcessor(crop_size=side, patch_size=patch, zoom_version=version)
-    return DragonflyForCausalLM(config).eval(), DragonflyProcessor(images, tokenizer)
+    return DragonflyForCausalLM(config).eval(), processor_for(config)
 
 
 @pytest.fixture
