@@ -31,6 +31,7 @@ STATUS = {
     "storage.too_many_tries": 429,
     "storage.database_away": 503,
     "storage.disk_full": 507,
+    "storage.witness_away": 503,
     "storage.unreadable": 410,
     "app.signed_out": 401,
     "app.forbidden": 403,

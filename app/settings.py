@@ -30,6 +30,11 @@ class Settings(BaseSettings):
     keys_dir: Path | None = Field(
         None, description="Folder of the site key and the audit keys; empty: keys in the data folder."
     )
+    witness: str = Field(
+        "",
+        description="Where every change leaves the length and tree hash of the record, out of reach of this "
+        "host's owner: a file on a mount of another host, or syslog://host:port; empty: nowhere.",
+    )
     host: str = Field("127.0.0.1", description="Address the web process listens on.")
     port: int = Field(7860, description="Port the web process listens on.")
     public_url: str = Field(

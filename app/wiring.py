@@ -10,6 +10,7 @@ from app.settings import Settings
 from dicom.guard import Limits
 from dicom.sandbox import Decoder
 from storage.audit.keys import AuditKeys
+from storage.audit.witness import open_witness
 from storage.database import Actor, Database, utc_now
 from storage.files import FileStore
 from storage.migrate import migrate
@@ -69,7 +70,8 @@ def open_database(settings: Settings, clock: Callable[[], datetime] = utc_now) -
     settings.keys.mkdir(parents=True, exist_ok=True, mode=0o700)
     site = settings.keys / "site.key"
     keyring = Keyring.load(site) if site.exists() else Keyring.create(site)
-    database = Database(settings.url, keyring, AuditKeys.create(settings.keys / "audit"), clock)
+    keys, witness = AuditKeys.create(settings.keys / "audit"), open_witness(settings.witness)
+    database = Database(settings.url, keyring, keys, clock, witness)
     migrate(database.engine)
     database.open(SYSTEM)
     return database

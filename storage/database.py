@@ -27,7 +27,8 @@ from sqlalchemy.orm import Session
 from storage.audit.actions import ACTIONS
 from storage.audit.export import export
 from storage.audit.keys import AuditKeys
-from storage.audit.log import Position, append, open_log, seal_log, stamp
+from storage.audit.log import Position, append, open_log, seal_log, stamp, standing
+from storage.audit.witness import Standing, Witness
 from storage.errors import (
     Conflict,
     DatabaseAway,
@@ -36,6 +37,7 @@ from storage.errors import (
     StorageError,
     Unreadable,
     UnrecordedChange,
+    WitnessAway,
 )
 from storage.rows import (
     AuditEventRow,
@@ -179,15 +181,23 @@ class Database:
     """The tables of one installation."""
 
     def __init__(
-        self, url: str, keyring: Keyring, audit_keys: AuditKeys, clock: Callable[[], datetime] = utc_now
+        self,
+        url: str,
+        keyring: Keyring,
+        audit_keys: AuditKeys,
+        clock: Callable[[], datetime] = utc_now,
+        witness: Witness | None = None,
     ):
         self.engine = make_engine(url)
         self.keyring, self.audit_keys, self.clock = keyring, audit_keys, clock
+        self._witness = witness
+        self.witness_behind = 0
+        """Changes since the witness was last reached; the next one it hears of covers them all."""
 
     def open(self, actor: Actor) -> None:
         """Start the log, or check that its keys and the site key are those it was started with.
 
-        raises: KeyMissing, DatabaseAway
+        raises: KeyMissing, DatabaseAway, WitnessAway
         """
         with self._session() as session:
             self._begin(session, POSTGRESQL_START_LOCK)
@@ -199,7 +209,12 @@ class Database:
             first = session.execute(select(AuditEventRow.body).where(AuditEventRow.seq == 0)).scalar_one()
             if json.loads(first).get("site") != site:
                 raise KeyMissing(key="site")
+            now_standing = standing(session)
             session.commit()
+        # Whoever cannot be reached at the start was named wrongly; later it may be a cable.
+        self._tell(now_standing)
+        if self.witness_behind:
+            raise WitnessAway()
 
     @contextmanager
     def read(self, actor: Actor) -> Iterator[Tx]:
@@ -229,6 +244,7 @@ class Database:
             tx.positions = appended.positions
             if appended.sealed:
                 self.audit_keys.destroy_before(appended.epoch)
+        self._tell(appended.standing)
 
     @contextmanager
     def keep_house(self, actor: Actor) -> Iterator[Tx]:
@@ -279,6 +295,16 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+    def _tell(self, now: Standing) -> None:
+        """Let the witness know; one that is away must not stop a ward, so it is counted and shown instead."""
+        if self._witness is None:
+            return
+        try:
+            self._witness.note(now)
+            self.witness_behind = 0
+        except OSError:
+            self.witness_behind += 1
 
     @contextmanager
     def _session(self) -> Iterator[Session]:

@@ -15,6 +15,7 @@ StorageError
 ├── Unreadable          sealed data was altered, cut, or its key was destroyed
 ├── DatabaseAway        the database cannot be reached or is locked
 ├── DiskFull            no room; nothing was written
+├── WitnessAway         whoever keeps the length of the log elsewhere cannot be reached
 ├── PasswordTooShort    too short to protect anything
 └── TooManyTries        wrong passwords; wait before the next
 """
@@ -121,6 +122,12 @@ class TooManyTries(StorageError):
     """Too many wrong passwords for this account from this place."""
 
     code = "storage.too_many_tries"
+
+
+class WitnessAway(StorageError):
+    """The witness of the log cannot be reached."""
+
+    code = "storage.witness_away"
 
 
 class PasswordTooShort(StorageError, ValueError):

@@ -1,18 +1,20 @@
 """Is the log as it was written? One file for an auditor: the standard library and `cryptography`, no more.
 
     python verifier.py LOG --public public.pem [--first-key first-chain.key] [--anchor SIZE:ROOT ...]
+                       [--witness lines.txt]
 
 LOG is an exported file or a copy of the SQLite database. Exit status: 0 clean, 1 tampered (the first broken
 entry is named), 2 cannot tell. The public key proves everything up to the last checkpoint; the escrowed
 first key proves every entry; an anchor (size and tree hash, as printed on a report) proves that nothing
-at the end was cut away. Covered: order, content, times, chain, tree, signatures, the file's every byte.
-Not covered: what was never recorded.
+before it was cut away; the lines of a witness on another host prove it for every change. Covered: order,
+content, times, chain, tree, signatures, the file's every byte. Not covered: what was never recorded.
 """
 
 import argparse
 import hashlib
 import hmac
 import json
+import re
 import sqlite3
 import sys
 from collections.abc import Iterable, Iterator
@@ -28,6 +30,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 CLEAN, TAMPERED, CANNOT_TELL = 0, 1, 2
 # The application says from two seconds on; the rest is the rounding of times as floats.
 BACKWARDS_SECONDS = 2.001
+
+
+# Found anywhere in a line: a log server puts its own words before it.
+WITNESSED = re.compile(rb"dragonfly-audit ([0-9a-f]{32}) ([0-9]{1,12}):([0-9a-f]{64})")
 
 
 class Broken(Exception):
@@ -47,6 +53,37 @@ class Verdict:
     lines: tuple[str, ...]
 
 
+class Witness:
+    """The lines of one log in a file that somebody else kept: a tree hash for each size they saw."""
+
+    def __init__(self, path: Path, log: str, size: int):
+        # In a row by size: a million lines as objects would take several times the memory.
+        self.roots = bytearray(32 * (size + 1))
+        self.largest, self.lines, self.others = 0, 0, 0
+        with path.open("rb") as file:
+            for found in filter(None, map(WITNESSED.search, file)):
+                if found[1] != log.encode():
+                    self.others += 1
+                    continue
+                self.lines += 1
+                self._keep(int(found[2]), bytes.fromhex(found[3].decode()), size)
+
+    def _keep(self, seen: int, root: bytes, size: int) -> None:
+        self.largest = max(self.largest, seen)
+        if seen > size:
+            return
+        place = slice(32 * seen, 32 * seen + 32)
+        known = bytes(self.roots[place])
+        if any(known) and known != root:
+            raise Broken(f"entry {seen - 1} or before: the witness saw two different logs of {seen} entries")
+        self.roots[place] = root
+
+    def contradicts(self, size: int, root: bytes) -> bool:
+        """Whether it saw another tree hash at this size."""
+        seen = self.roots[32 * size : 32 * size + 32]
+        return any(seen) and seen != root
+
+
 @dataclass
 class Checker:
     """Everything that must hold, entry by entry."""
@@ -54,6 +91,8 @@ class Checker:
     public: Ed25519PublicKey
     first_key: bytes | None
     anchors: dict[int, str]
+    witness_file: Path | None = None
+    witness: Witness | None = None
     log: str | None = None
     size: int = 0
     epoch: int = 0
@@ -66,6 +105,14 @@ class Checker:
 
     def __post_init__(self) -> None:
         self.key = self.first_key
+
+    def begin(self, log: Any, size: Any) -> None:
+        """Which log it is, and how long it says it is."""
+        if not isinstance(log, str) or not isinstance(size, int) or not 0 <= size < 1 << 32:
+            raise Broken("header: says neither which log it is nor how long")
+        self.log = log
+        if self.witness_file:
+            self.witness = Witness(self.witness_file, log, size)
 
     def entry(self, epoch: int, body: bytes, mac: bytes) -> None:
         """One entry in its place."""
@@ -91,6 +138,8 @@ class Checker:
         anchor = self.anchors.get(self.size)
         if anchor is not None and anchor != self._root().hex():
             raise Broken(f"entry {self.size - 1} or before: the tree hash is not that of the anchor")
+        if self.witness and self.witness.contradicts(self.size, self._root()):
+            raise Broken(f"entry {self.size - 1} or before: the witness saw something else")
 
     def checkpoint(self, size: int, body: bytes, signature: bytes) -> None:
         """A signed statement about everything before it."""
@@ -122,6 +171,10 @@ class Checker:
         missing = [size for size in self.anchors if size > self.size]
         if missing:
             raise Broken(f"entry {self.size}: missing, an anchor proves that there were {max(missing)}")
+        if self.witness and self.witness.largest > self.size:
+            raise Broken(
+                f"entry {self.size}: missing, the witness proves that there were {self.witness.largest}"
+            )
         lines = [f"{self.size} entries, sealed by signed checkpoints up to entry {self.sealed}."]
         if self.key is None and self.sealed < self.size:
             lines.append(
@@ -131,6 +184,11 @@ class Checker:
             lines.append(
                 f"The clock stood behind an earlier entry {len(self.clock_back)} times, first in entry "
                 f"{self.clock_back[0]}; the entries say so themselves."
+            )
+        if self.witness:
+            lines.append(
+                f"The witness saw this log {self.witness.lines} times, the last time with "
+                f"{self.witness.largest} entries; {self.witness.others} of its lines are of other logs."
             )
         lines.append(f"Tree hash {self._root().hex()} at size {self.size}.")
         return tuple(lines)
@@ -192,7 +250,7 @@ def check_rows(
 ) -> tuple[str, ...]:
     """A database: entries (seq, epoch, body, mac), checkpoints by size (body, sig), and its head
     (log, size, epoch, frontier, mac)."""
-    checker.log = head[0]
+    checker.begin(head[0], head[1])
     for seq, epoch, body, mac in events:
         if seq != checker.size:
             raise Broken(f"entry {checker.size}: missing")
@@ -215,7 +273,7 @@ def check_export(checker: Checker, data: Iterator[bytes]) -> tuple[str, ...]:
     header = _line(next(data, b""), "header")
     if set(header) != {"format", "log", "size"} or header["format"] != "dragonfly-audit-1":
         raise Broken("header: is not that of an exported log")
-    checker.log = header["log"]
+    checker.begin(header["log"], header["size"])
     digest.update(canonical(header) + b"\n")
     for raw in data:
         name = f"entry {checker.size}"
@@ -272,14 +330,18 @@ def _unhex(text: Any, name: str) -> bytes:
 
 
 def verify(
-    log: Path, public_pem: bytes, first_key: bytes | None = None, anchors: dict[int, str] | None = None
+    log: Path,
+    public_pem: bytes,
+    first_key: bytes | None = None,
+    anchors: dict[int, str] | None = None,
+    witness: Path | None = None,
 ) -> Verdict:
     """The verdict about an exported file or a SQLite database."""
     try:
         public = serialization.load_pem_public_key(public_pem)
         if not isinstance(public, Ed25519PublicKey):
             raise CannotTell("The public key is not an Ed25519 key.")
-        checker = Checker(public, first_key, dict(anchors or {}))
+        checker = Checker(public, first_key, dict(anchors or {}), witness)
         with log.open("rb") as file:
             is_database = file.read(16) == b"SQLite format 3\x00"
             file.seek(0)
@@ -335,11 +397,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--public", type=Path, required=True, help="public key (public.pem)")
     parser.add_argument("--first-key", type=Path, help="escrowed first chain key")
     parser.add_argument("--anchor", action="append", default=[], help="SIZE:ROOT from a report or a witness")
+    parser.add_argument("--witness", type=Path, help="lines that a witness on another host kept")
     options = parser.parse_args(arguments)
     try:
         first = read_first_key(options.first_key) if options.first_key else None
         anchors = dict(map(parse_anchor, options.anchor))
-        verdict = verify(options.log, options.public.read_bytes(), first, anchors)
+        verdict = verify(options.log, options.public.read_bytes(), first, anchors, options.witness)
     except (OSError, ValueError) as error:
         verdict = Verdict(CANNOT_TELL, 0, (f"Cannot tell: {error}",))
     word = {CLEAN: "clean", TAMPERED: "tampered", CANNOT_TELL: "cannot tell"}[verdict.status]

@@ -100,6 +100,7 @@ def _figures(services: Services, waiting: int) -> str:
         "dragonfly_workers_alive": len(alive(services)),
         "dragonfly_answers_waiting": waiting,
         "dragonfly_audit_entries": entries,
+        "dragonfly_witness_behind": services.database.witness_behind,
         "dragonfly_disk_free_bytes": disk.free,
     }
     return "".join(f"# TYPE {name} gauge\n{name} {value}\n" for name, value in values.items())

@@ -70,6 +70,7 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
             (("--public",), {**PATH, "help": "public key (default: of this installation)"}),
             (("--first-key",), {**PATH, "help": "escrowed first chain key"}),
             (("--anchor",), {"action": "append", "default": [], "help": "SIZE:ROOT as printed on a report"}),
+            (("--witness",), {**PATH, "help": "lines that the witness on another host kept"}),
         ],
         records.verify,
     ),

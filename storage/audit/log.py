@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from storage.audit.canonical import canonical
 from storage.audit.keys import AuditKeys
 from storage.audit.merkle import Frontier, leaf_hash
+from storage.audit.witness import Standing
 from storage.errors import ChainBroken
 from storage.rows import AuditCheckpointRow, AuditEventRow, AuditHeadRow, AuditIndexRow
 
@@ -40,9 +41,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """Where the entries stand, and the epoch of the chain key once this commits."""
+    """Where the entries and the whole log stand, and the epoch of the chain key once this commits."""
 
     positions: tuple[Position, ...]
+    standing: Standing
     epoch: int
     sealed: bool
 
@@ -76,6 +78,14 @@ def open_log(session: Session, keys: AuditKeys, now: datetime) -> bool:
     return True
 
 
+def standing(session: Session) -> Standing:
+    """Where the log stands now; raises ChainBroken."""
+    head = session.get(AuditHeadRow, 1)
+    if head is None:
+        raise ChainBroken(reason="no head")
+    return Standing(head.log, head.size, _frontier(session, head).root().hex())
+
+
 def append(session: Session, keys: AuditKeys, entries: Sequence[dict[str, Any]], now: datetime) -> Appended:
     """Write the entries at the end of the log; raises ChainBroken, KeyMissing."""
     head = _locked_head(session)
@@ -98,7 +108,8 @@ def append(session: Session, keys: AuditKeys, entries: Sequence[dict[str, Any]],
     if tree.size - head.sealed_size >= CHECKPOINT_ENTRIES or now - head.sealed_at >= CHECKPOINT_AGE:
         seal_log(session, keys, now, head)
     session.flush()
-    return Appended(tuple(positions), head.epoch, head.epoch != before)
+    standing = Standing(head.log, tree.size, tree.root().hex())
+    return Appended(tuple(positions), standing, head.epoch, head.epoch != before)
 
 
 def chained(key: bytes, previous: bytes, seq: int, leaf: bytes) -> bytes:

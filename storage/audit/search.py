@@ -50,13 +50,17 @@ def find(
 
 
 def verify_rows(
-    session: Session, public_pem: bytes, first_key: bytes | None = None, anchors: dict[int, str] | None = None
+    session: Session,
+    public_pem: bytes,
+    first_key: bytes | None = None,
+    anchors: dict[int, str] | None = None,
+    witness: Path | None = None,
 ) -> Verdict:
     """The verdict about the tables of this database, on either kind of it."""
     public = load_pem_public_key(public_pem)
     if not isinstance(public, Ed25519PublicKey):
         return Verdict(CANNOT_TELL, 0, ("Cannot tell: the public key is not an Ed25519 key.",))
-    checker = Checker(public, first_key, dict(anchors or {}))
+    checker = Checker(public, first_key, dict(anchors or {}), witness)
     head = session.execute(
         select(AuditHeadRow.log, AuditHeadRow.size, AuditHeadRow.epoch, AuditHeadRow.front, AuditHeadRow.mac)
     ).one_or_none()
@@ -76,12 +80,16 @@ def verify_rows(
         return Verdict(0, checker.size, lines)
     except Broken as broken:
         return Verdict(TAMPERED, checker.size, (f"First broken: {broken}.",))
-    except CannotTell as error:
+    except (CannotTell, OSError) as error:
         return Verdict(CANNOT_TELL, checker.size, (f"Cannot tell: {error}",))
 
 
 def verify_database(
-    url: str, public_pem: bytes, first_key: bytes | None = None, anchors: dict[int, str] | None = None
+    url: str,
+    public_pem: bytes,
+    first_key: bytes | None = None,
+    anchors: dict[int, str] | None = None,
+    witness: Path | None = None,
 ) -> Verdict:
     """The verdict about a database as it lies there; nothing is made, migrated or started for it."""
     engine = create_engine(url, poolclass=NullPool)
@@ -89,7 +97,7 @@ def verify_database(
         if engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).exists():
             return Verdict(CANNOT_TELL, 0, ("Cannot tell: there is no database.",))
         with Session(engine) as session:
-            return verify_rows(session, public_pem, first_key, anchors)
+            return verify_rows(session, public_pem, first_key, anchors, witness)
     except SQLAlchemyError as error:
         return Verdict(CANNOT_TELL, 0, (f"Cannot tell: {type(error).__name__}.",))
     finally:

@@ -1,18 +1,26 @@
 """The log proves itself: RFC 6962 vectors, every bit of an export, keys that move one way."""
 
 import hashlib
+import os
 import random
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from storage.audit.export import export
+from storage.audit.keys import AuditKeys
 from storage.audit.merkle import Frontier, leaf_hash
+from storage.audit.witness import FileWitness
+from storage.database import Actor, Database
+from storage.migrate import migrate
+from storage.sealing import Keyring
 from storage.verifier import CANNOT_TELL, CLEAN, TAMPERED, main, verify
 
+VERIFIER = Path(__file__).parents[2] / "storage" / "verifier.py"
 # RFC 6962 as exercised by Certificate Transparency's own test data.
 LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
 ROOT_OF_EIGHT = "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
@@ -122,7 +130,7 @@ def test_the_verifier_is_one_file_that_needs_nothing_of_this_project(database, e
     """An auditor copies it to a machine of their own, with the standard library and `cryptography`."""
     alone = tmp_path / "elsewhere" / "verifier.py"
     alone.parent.mkdir()
-    shutil.copy(Path(__file__).parents[2] / "storage" / "verifier.py", alone)
+    shutil.copy(VERIFIER, alone)
     public = database.audit_keys.folder / "public.pem"
     command = [sys.executable, "-I", str(alone), str(exported), "--public", str(public)]
 
@@ -132,3 +140,54 @@ def test_the_verifier_is_one_file_that_needs_nothing_of_this_project(database, e
 
     assert done.returncode == CLEAN, done.stderr
     assert done.stdout.startswith(b"clean\n42 entries")
+
+
+@pytest.mark.slow
+def test_ten_thousand_flipped_bits_of_five_thousand_entries_are_found(database, clinician, clock, tmp_path):
+    """Every one of them, and the place that is named is never behind the flip."""
+    for _ in range(20):
+        clock.advance(seconds=7)
+        with database.write(clinician) as tx:
+            for number in range(250):
+                tx.record("study.read", object_type="study", object_id=f"{number:032x}")
+    data = b"".join(database.export_log(clinician))
+    public, first = keys_of(database)
+    chance, target = random.Random(5000), tmp_path / "flipped"
+
+    for _ in range(10_000):
+        bit = chance.randrange(len(data) * 8)
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        target.write_bytes(flipped)
+        verdict = verify(target, public, first)
+        assert verdict.status == TAMPERED, (bit, verdict)
+        # Each entry has a line of its own, so a flip in line n is seen when line n is read, or at the seal.
+        assert verdict.entries <= data.count(b"\n", 0, bit // 8) + 1
+
+
+@pytest.mark.slow
+def test_a_million_entries_are_verified_in_little_memory(tmp_path):
+    """As a process of its own, as an auditor runs it: at most 150 MB; its processor time is printed."""
+    keys, clock = AuditKeys.create(tmp_path / "audit"), datetime(2026, 11, 24, 8, tzinfo=UTC)
+    owner = Actor(id="tests", role="system")
+    file, lines = tmp_path / "long.db", tmp_path / "witness.txt"
+    database = Database(f"sqlite:///{file}", Keyring(b"k" * 32), keys, lambda: clock, FileWitness(lines))
+    migrate(database.engine)
+    database.open(owner)
+    for _ in range(200):
+        clock += timedelta(seconds=90)
+        with database.write(owner) as tx:
+            for number in range(5000):
+                tx.record("study.read", object_type="study", object_id=f"{number:032x}")
+    database.close()
+    command = [sys.executable, "-I", str(VERIFIER), str(file), "--public", str(keys.folder / "public.pem")]
+    command += ["--first-key", str(keys.escrow), "--witness", str(lines)]
+
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    told = process.stdout.read() if process.stdout else b""
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+
+    assert process.returncode == CLEAN and told.startswith(b"clean\n1000001 entries"), told
+    print(f"\n{used.ru_utime + used.ru_stime:.1f} s of processor time, {used.ru_maxrss / 1024:.0f} MB")
+    assert used.ru_maxrss * 1024 < 150_000_000

@@ -1,0 +1,85 @@
+"""What another host keeps of the log: after each change, how long it is and its tree hash.
+
+An owner of the database can cut away entries that no signed checkpoint covers yet, and nothing in the database
+tells. A line kept elsewhere does: it says nothing of any entry, and proves that so many stood there.
+The line is written after the change is committed, so a crash in between leaves the witness one change behind,
+and the next line covers it. Nothing here waits for a disk: the strength of a witness is that it is elsewhere.
+"""
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from storage.errors import WitnessAway
+
+MARK = "dragonfly-audit"
+SYSLOG_PORT = 514
+# RFC 5424: facility 13 (log audit), severity 5 (notice).
+_PRIORITY = 13 * 8 + 5
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How long the log is, and the tree hash of that many entries."""
+
+    log: str
+    size: int
+    root: str
+
+    def line(self) -> str:
+        """What the witness keeps; the verifier looks for it anywhere in a line."""
+        return f"{MARK} {self.log} {self.size}:{self.root}"
+
+
+class Witness(Protocol):
+    """Whoever keeps lines out of reach of the database's owner."""
+
+    def note(self, standing: Standing) -> None:
+        """Keep one; raises OSError when it cannot."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileWitness:
+    """A file that only grows, meant to lie on a mount of another host. Many processes may share it."""
+
+    path: Path
+
+    def note(self, standing: Standing) -> None:
+        """One line in one write, so that those of several processes never mix."""
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, standing.line().encode() + b"\n")
+        finally:
+            os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class SyslogWitness:
+    """The hospital's log server, by datagrams in the form of RFC 5424 (RFC 5426): nobody says whether one came."""
+
+    host: str
+    port: int
+
+    def note(self, standing: Standing) -> None:
+        """One message, without the time: the server writes its own."""
+        message = f"<{_PRIORITY}>1 - {socket.gethostname()} {MARK} - witness - {standing.line()}"
+        for family, kind, _, _, address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_DGRAM):
+            with socket.socket(family, kind) as sending:
+                sending.sendto(message.encode(), address)
+            return
+
+
+def open_witness(place: str) -> Witness | None:
+    """A path or `syslog://host:port`; None where none is named; raises WitnessAway for anything else."""
+    if not place:
+        return None
+    parts = urlsplit(place)
+    if parts.scheme == "syslog" and parts.hostname:
+        return SyslogWitness(parts.hostname, parts.port or SYSLOG_PORT)
+    if parts.scheme or not Path(place).is_absolute():
+        raise WitnessAway(reason="neither an absolute path nor syslog://host:port")
+    return FileWitness(Path(place))
