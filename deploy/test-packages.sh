@@ -4,6 +4,7 @@ set -eu
 packages=""
 need() { command -v "$1" >/dev/null 2>&1 || packages="$packages $2"; }
 need chromium chromium
+need dciodvfy dicom3tools
 need dcmj2pnm dcmtk
 need nginx nginx
 need pdftotext poppler-utils

@@ -24,6 +24,7 @@ import numpy as np
 
 from dicom.errors import BY_NAME, Damaged, DicomError, TookTooLong, TooLarge
 from dicom.guard import Limits
+from dicom.profile import BASIC, Options
 from dicom.reading import Frame, Instance
 from dicom.render import View
 from dicom.windowing import Values, Window
@@ -93,9 +94,11 @@ class Decoder:
         """PNG bytes of the first frame."""
         return self._ask("thumbnail", source, longest=longest)[1]
 
-    def deidentify(self, source: Source, secret: bytes) -> tuple[bytes, list[dict[str, str]]]:
+    def deidentify(
+        self, source: Source, secret: bytes, options: Options = BASIC
+    ) -> tuple[bytes, list[dict[str, str]]]:
         """A copy without identity, and what was removed from it."""
-        facts, data = self._ask("deidentify", source, secret=secret.hex())
+        facts, data = self._ask("deidentify", source, secret=secret.hex(), options=asdict(options))
         return data, facts["removed"]
 
     def _ask(self, verb: str, source: Source, **arguments: Any) -> tuple[dict[str, Any], bytes]:
@@ -337,13 +340,15 @@ def _thumbnail(source: Source, limits: Limits, longest: int) -> tuple[dict[str, 
     return {}, thumbnail(render(open_source(source, limits), View(square=True)), longest)
 
 
-def _deidentify(source: Source, limits: Limits, secret: str) -> tuple[dict[str, Any], bytes]:
+def _deidentify(
+    source: Source, limits: Limits, secret: str, options: dict[str, Any]
+) -> tuple[dict[str, Any], bytes]:
     from dicom.deidentify import Removed, deidentify
     from dicom.render import png
 
     opened = open_source(source, limits)
     if isinstance(opened, Instance):
-        data, removed = deidentify(opened.dataset, bytes.fromhex(secret))
+        data, removed = deidentify(opened.dataset, bytes.fromhex(secret), Options(**options))
     else:
         # Only the pixels go on: EXIF, comments and profile names stay behind.
         data, removed = png(opened.frame(0).values), [Removed("metadata", "X")]
