@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 demo: $(VENV)/.ready-app
 	$(BIN)/dragonfly-med demo
 
-test: system-packages $(VENV)/.ready-test
+test: system-packages $(VENV)/.ready-test build/test-files
 	$(MAKE) check
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu and not slow"
 
@@ -29,7 +29,7 @@ bench: $(VENV)/.ready-test
 bench-model: $(VENV)/.ready-test
 	$(BIN)/dragonfly-med bench-model
 
-prove: system-packages $(VENV)/.ready-test
+prove: system-packages $(VENV)/.ready-test build/test-files
 	$(BIN)/python -m pytest -m slow
 
 train-demo: $(VENV)/.ready-test
@@ -49,6 +49,10 @@ $(VENV)/.ready-app: pyproject.toml constraints.txt
 $(VENV)/.ready-test: $(VENV)/.ready-app
 	$(PIP) install -c constraints.txt -e '.[web,worker,train,test]'
 	touch $@
+
+# DICOM files that no wheel holds, for the tests that count over every file.
+build/test-files: deploy/test-files.txt $(VENV)/.ready-app
+	sh deploy/test-files.sh $(BIN)/python
 
 system-packages:
 	sh deploy/test-packages.sh

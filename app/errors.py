@@ -33,6 +33,7 @@ STATUS = {
     "storage.disk_full": 507,
     "storage.witness_away": 503,
     "storage.unreadable": 410,
+    "dicom.no_such_frame": 404,
     "app.signed_out": 401,
     "app.forbidden": 403,
     "app.foreign_origin": 403,

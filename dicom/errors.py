@@ -4,9 +4,12 @@ DicomError
 ├── EmptyFile          nothing in it
 ├── NotAnImage         no kind of file that is read here
 ├── NotDicom           a DICOM file by name only
+├── Headerless         elements of DICOM without the file header that says how they are written
 ├── Truncated          the end is missing
 ├── Damaged            cannot be decoded, or breaks its own header
-├── InvalidHeader      a value that counts is not a number, or is absent
+├── InvalidHeader      a value that counts is not a number, or no possible one
+├── MissingHeader      a value that counts is absent
+├── NoSuchFrame        asked for by a number that the file does not have
 ├── NoPixels           a report, plan or other object without a picture
 ├── UnsupportedSyntax  compressed in a way that is not read here
 ├── TooLarge           over a limit, which is named
@@ -48,6 +51,12 @@ class NotDicom(DicomError):
     code = "dicom.not_dicom"
 
 
+class Headerless(DicomError):
+    """The file header that says how the elements are written is missing."""
+
+    code = "dicom.headerless"
+
+
 class Truncated(DicomError):
     """The end of the file is missing."""
 
@@ -61,9 +70,27 @@ class Damaged(DicomError):
 
 
 class InvalidHeader(DicomError):
-    """A value of the header that is needed is missing or no number."""
+    """A value of the header that is needed is no number, or none that can be.
+
+    keyword: of the element, or of several by comma
+    """
 
     code = "dicom.invalid_header"
+
+
+class MissingHeader(DicomError):
+    """A value of the header that is needed is missing.
+
+    keyword: of the element, or of several by comma
+    """
+
+    code = "dicom.missing_header"
+
+
+class NoSuchFrame(DicomError):
+    """The file has no frame of this number."""
+
+    code = "dicom.no_such_frame"
 
 
 class NoPixels(DicomError):

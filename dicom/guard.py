@@ -24,7 +24,9 @@ from pydicom.uid import UID, UID_dictionary
 from dicom.errors import (
     Damaged,
     EmptyFile,
+    Headerless,
     InvalidHeader,
+    MissingHeader,
     NoPixels,
     NotDicom,
     TooLarge,
@@ -75,6 +77,7 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 ALWAYS_INFLATED = 64 << 20
 """Up to here a ratio says nothing: an empty picture shrinks a thousandfold."""
+SHAPE = "Rows, Columns, SamplesPerPixel, BitsAllocated, NumberOfFrames"
 DEFERRED = 64 << 10
 """Longer values stay where they lie until they are asked for."""
 
@@ -114,17 +117,28 @@ def _opened(stream: BinaryIO, data: bytes | mmap.mmap, limits: Limits) -> Datase
 def _checked_meta(stream: BinaryIO) -> FileMetaDataset:
     stream.seek(128)
     if stream.read(4) != b"DICM":
-        raise NotDicom()
+        raise Headerless() if _is_headerless(stream) else NotDicom()
     try:
         meta = _read_file_meta_info(stream)
         syntax = str(meta.get("TransferSyntaxUID") or "")
     except Exception as error:  # pydicom raises many kinds for a header that stops or breaks the standard
         raise Truncated() from error
     if not syntax:
-        raise InvalidHeader(keyword="TransferSyntaxUID")
+        raise MissingHeader(keyword="TransferSyntaxUID")
     if syntax not in READ:
         raise UnsupportedSyntax(syntax=known_name(syntax))
     return meta
+
+
+def _is_headerless(stream: BinaryIO) -> bool:
+    """Whether the file begins with elements: a group length or a first value of group 0008, in either order."""
+    stream.seek(0)
+    head = stream.read(12)
+    little, big = (
+        head[:2] == b"\x08\x00" and head[3:4] == b"\x00",
+        head[:2] == b"\x00\x08" and head[2:3] == b"\x00",
+    )
+    return little or big
 
 
 def known_name(uid: Any) -> str:
@@ -190,7 +204,9 @@ def _check_shape(dataset: Dataset, limits: Limits) -> None:
     samples, bits = number(dataset, "SamplesPerPixel", 1), number(dataset, "BitsAllocated")
     frames = number(dataset, "NumberOfFrames", 1) or 1
     if not (rows > 0 and columns > 0 and samples in (1, 3) and bits in (1, 8, 16, 32, 64) and frames > 0):
-        raise InvalidHeader(rows=rows, columns=columns, samples=samples, bits=bits, frames=frames)
+        raise InvalidHeader(
+            keyword=SHAPE, rows=rows, columns=columns, samples=samples, bits=bits, frames=frames
+        )
     one = rows * columns * samples * max(1, bits // 8)
     if one > limits.frame_bytes:
         raise TooLarge(what="frame", found=in_bytes(one), limit=in_bytes(limits.frame_bytes))
@@ -241,12 +257,12 @@ def has_pixels(dataset: Dataset) -> bool:
 
 
 def number(dataset: Dataset, keyword: str, default: int | None = None) -> int:
-    """A whole number of the header; raises InvalidHeader."""
+    """A whole number of the header; raises InvalidHeader, MissingHeader."""
     try:
         value: Any = dataset.get(keyword)
         if value is None or value == "":
             if default is None:
-                raise InvalidHeader(keyword=keyword)
+                raise MissingHeader(keyword=keyword)
             return default
         return int(value)
     except (ValueError, TypeError, OverflowError, NotImplementedError) as error:

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut
 
 from dicom import codecs, pixels
-from dicom.errors import InvalidHeader
+from dicom.errors import MissingHeader, NoSuchFrame
 from dicom.guard import BIG_ENDIAN, Limits, known_name, number, open_dataset
 from dicom.naming import identity_of, named_in, value_of
 from dicom.text import clean
@@ -99,9 +99,9 @@ class Instance:
         return number(self.dataset, "NumberOfFrames", 1) or 1
 
     def stored(self, index: int) -> Values:
-        """Stored values of one frame, color converted to RGB; raises Damaged, InvalidHeader."""
+        """Stored values of one frame, color converted to RGB; raises Damaged, NoSuchFrame."""
         if not 0 <= index < self.frames:
-            raise InvalidHeader(frame=index, frames=self.frames)
+            raise NoSuchFrame(frame=index + 1, frames=self.frames)
         return pixels.stored(self.source, self.dataset, index)
 
     def frame(self, index: int = 0) -> Frame:
@@ -170,13 +170,13 @@ class Instance:
         return None, None
 
     def inspect(self) -> Inspection:
-        """The header as plain values; raises InvalidHeader without the three UIDs."""
+        """The header as plain values; raises MissingHeader without the three UIDs."""
         ds = self.dataset
         uids = [
             clean(value_of(ds, k))[:64] for k in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
         ]
         if not all(uids):
-            raise InvalidHeader(keyword="SOPInstanceUID, SeriesInstanceUID or StudyInstanceUID")
+            raise MissingHeader(keyword="SOPInstanceUID, SeriesInstanceUID, StudyInstanceUID")
         orientation = _numbers(self._group(0, "PlaneOrientationSequence").get("ImageOrientationPatient"))
         thickness = _numbers(self._group(0, "PixelMeasuresSequence").get("SliceThickness"))
         instance_number = _numbers(value_of(ds, "InstanceNumber"))
