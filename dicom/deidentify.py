@@ -74,10 +74,6 @@ class _Cleaning:
     names: tuple[str, ...]
     removed: list[Removed] = field(default_factory=list)
 
-    @property
-    def rules(self) -> dict[int, str]:
-        return rules(self.options)
-
 
 def deidentify(dataset: Dataset, secret: bytes, options: Options = BASIC) -> tuple[bytes, list[Removed]]:
     """The file without identity, and what was done to it; the same UID gives the same new UID.
@@ -146,8 +142,8 @@ def _cut_tail(dataset: Dataset) -> None:
 def _scrub(dataset: Dataset, cleaning: _Cleaning, *, all_texts: bool) -> None:
     """all_texts: inside a sequence whose values are to be replaced, texts go whether listed or not."""
     for tag in list(dataset.keys()):
-        element = _readable(dataset, tag)
-        action = _action(tag, element, cleaning, all_texts)
+        element = readable(dataset, tag)
+        action = action_of(tag, element, cleaning.options, all_texts=all_texts)
         if element is not None and action == "C":
             action = _cleaned(tag, element, cleaning)
         if action and action != "K":
@@ -165,7 +161,7 @@ def _scrub(dataset: Dataset, cleaning: _Cleaning, *, all_texts: bool) -> None:
             element.value = _DUMMY.get(element.VR, "")
 
 
-def _readable(dataset: Dataset, tag: BaseTag) -> DataElement | None:
+def readable(dataset: Dataset, tag: BaseTag) -> DataElement | None:
     """The element, or nothing: a value that cannot be read cannot be checked."""
     try:
         return dataset[tag]
@@ -173,11 +169,11 @@ def _readable(dataset: Dataset, tag: BaseTag) -> DataElement | None:
         return None
 
 
-def _action(tag: BaseTag, element: DataElement | None, cleaning: _Cleaning, all_texts: bool) -> str:
+def action_of(tag: BaseTag, element: DataElement | None, options: Options, *, all_texts: bool = False) -> str:
     """X absent, Z empty, D replaced, U another UID, C cleaned, K or nothing where it stays."""
     if element is None or tag.group % 2 or tag.group & 0xFF00 in (0x5000, 0x6000):
         return "X"
-    rule = cleaning.rules.get(int(tag), "")
+    rule = rules(options).get(int(tag), "")
     # The table has a row of group 0004; what belongs to a message or a file header cannot even be written.
     if tag.group < FIRST_GROUP and (tag.group != 0x0004 or not rule):
         return "X"
@@ -189,7 +185,7 @@ def _action(tag: BaseTag, element: DataElement | None, cleaning: _Cleaning, all_
         return "C"
     if rule:
         return _chosen(tag, rule, element.VR)
-    return _unlisted(tag, element, cleaning.options, all_texts)
+    return _unlisted(tag, element, options, all_texts)
 
 
 def _unlisted(tag: BaseTag, element: DataElement, options: Options, all_texts: bool) -> str:

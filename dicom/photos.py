@@ -19,6 +19,8 @@ FORMATS = ("PNG", "JPEG", "TIFF")
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", *_TIFF)
 BITS_PER_SAMPLE = 258
+_BLOCKS = frozenset(["exif", "comment", "xmp", "photoshop", "icc_profile"])
+"""What stands beside the pixels under a name of its own; other texts of a PNG are named by whoever wrote it."""
 # How a stated orientation is undone (TIFF 6.0, Orientation).
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -63,6 +65,14 @@ class Photo:
             study_instance_uid=uid,
             warnings=("dicom.warning.first_page",) if self.pages > 1 else (),
         )
+
+    def told(self) -> list[dict[str, Any]]:
+        """What beside its pixels could tell whose it is: EXIF, comments, profiles; names of blocks and no values."""
+        with Image.open(BytesIO(self.data), formats=FORMATS) as opened:
+            blocks = {name for name in opened.info if name in _BLOCKS}
+            blocks |= {"text" for name, value in opened.info.items() if isinstance(value, str)}
+            blocks |= {"exif"} if opened.getexif() else set()
+        return [{"attribute": name, "kind": "other", "places": 1} for name in sorted(blocks)]
 
     def frame(self, index: int = 0) -> Frame:
         """The picture: uint8 (rows, columns, 3)."""

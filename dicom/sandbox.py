@@ -101,6 +101,14 @@ class Decoder:
         facts, data = self._ask("deidentify", source, secret=secret.hex(), options=asdict(options))
         return data, facts["removed"]
 
+    def told(self, source: Source) -> list[dict[str, Any]]:
+        """What of the file tells whose it is (`Told` as plain JSON): attributes and kinds, never a value."""
+        return self._ask("told", source)[0]["told"]
+
+    def scope(self, source: Source, view: View | None = None) -> dict[str, Any]:
+        """What one frame is (`Scope` as plain JSON), by header and by its pixels as they are shown."""
+        return self._ask("scope", source, view=asdict(view or View()))[0]
+
     def _ask(self, verb: str, source: Source, **arguments: Any) -> tuple[dict[str, Any], bytes]:
         if self._closed:
             raise RuntimeError("The decoder is closed.")
@@ -329,9 +337,13 @@ def _narrow(values: Values) -> Values:
 def _render(source: Source, limits: Limits, view: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     from dicom.render import render
 
-    window = view.pop("window")
-    picture = render(open_source(source, limits), View(window=Window(**window) if window else None, **view))
+    picture = render(open_source(source, limits), _view(view))
     return {"shape": picture.shape}, picture.tobytes()
+
+
+def _view(view: dict[str, Any]) -> View:
+    window = view.pop("window")
+    return View(window=Window(**window) if window else None, **view)
 
 
 def _thumbnail(source: Source, limits: Limits, longest: int) -> tuple[dict[str, Any], bytes]:
@@ -355,12 +367,32 @@ def _deidentify(
     return {"removed": [asdict(one) for one in removed]}, data
 
 
+def _told(source: Source, limits: Limits) -> tuple[dict[str, Any], bytes]:
+    from dicom.lens import told_by
+
+    opened = open_source(source, limits)
+    if isinstance(opened, Instance):
+        return {"told": [asdict(one) for one in told_by(opened.dataset)]}, b""
+    return {"told": opened.told()}, b""
+
+
+def _scope(source: Source, limits: Limits, view: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    from dicom.render import render
+    from dicom.scope import scope_of
+
+    opened = open_source(source, limits)
+    dataset = opened.dataset if isinstance(opened, Instance) else None
+    return scope_of(dataset, render(opened, _view(view))).as_json(), b""
+
+
 _VERBS: dict[str, Any] = {
     "inspect": _inspect,
     "frame": _frame,
     "render": _render,
     "thumbnail": _thumbnail,
     "deidentify": _deidentify,
+    "told": _told,
+    "scope": _scope,
 }
 
 if __name__ == "__main__":

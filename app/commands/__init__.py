@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.commands import models, pictures, records, running, training
+from app.commands import identity, models, pictures, records, running, training
 from app.settings import Settings
 
 Run = Callable[[Settings, Namespace], int | None]
@@ -83,6 +83,43 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
             (("--window",), WINDOW),
         ],
         pictures.render,
+    ),
+    "inspect": (
+        "Say what a file is, what in it tells whose it is, and what the gate says, as JSON; nothing of the patient "
+        "unless asked. Exit status: 0 it can be shown, 1 it is refused.",
+        [
+            (("file",), {**PATH, "help": "DICOM, PNG, JPEG or TIFF file"}),
+            (("--identity",), {"action": "store_true", "help": "print the patient's values as well"}),
+        ],
+        identity.inspect,
+    ),
+    "deidentify": (
+        "Write copies without identity (PS3.15 basic profile) under new names; nothing is overwritten. "
+        "Exit status: 0 all are written, 1 some were refused.",
+        [
+            (("source",), {**PATH, "help": "file, folder or ZIP"}),
+            (("target",), {**PATH, "help": "file or folder to write; must not exist"}),
+            (
+                ("--secret",),
+                {
+                    **PATH,
+                    "help": "file of at least 32 bytes that new UIDs come from (default: this installation's)",
+                },
+            ),
+            (
+                ("--dates",),
+                {
+                    "choices": ["remove", "shift", "keep"],
+                    "default": "remove",
+                    "help": "shift moves all dates of a patient by the same number of days",
+                },
+            ),
+            *[
+                ((f"--{name.replace('_', '-')}",), {"action": "store_true", "help": text})
+                for name, text in identity.SWITCHES.items()
+            ],
+        ],
+        identity.deidentify,
     ),
     "ask": (
         "Ask a question about a picture on the terminal.",
@@ -190,6 +227,11 @@ EXAMPLES: dict[str, str] = {
     "user": "  echo 'a long password' | dragonfly-med user add dr.lee --name 'Lee, Seoyeon' --role clinician",
     "verify": "  dragonfly-med verify\n  dragonfly-med verify audit-log.jsonl --public public.pem --first-key first.key",
     "render": "  dragonfly-med render slice.dcm slice.png --window 40 400",
+    "inspect": "  dragonfly-med inspect slice.dcm",
+    "deidentify": (
+        "Standard output says what was done to how many files; text burned into pixels is a warning.\n\n"
+        "  dragonfly-med deidentify study/ clean/ --secret key.txt --dates shift --clean-pixels"
+    ),
     "ask": "  dragonfly-med ask chest.dcm 'Is the heart enlarged?'",
     "convert": "  dragonfly-med convert ~/Llama-3-8B-Dragonfly-Med-v1 /srv/med",
     "train": training.EXAMPLE,
