@@ -1,9 +1,10 @@
-"""The only ways to the tables: `read()` and `write(actor)`.
+"""The only ways to the tables: `read()`, `look(actor)` and `write(actor)`.
 
 A change cannot be made without saying who made it, and cannot be committed without saying what it was.
 One change runs at a time, on both databases and over all processes: it holds the lock of the log's head from
 its beginning, so what it read is still so when it commits. Whatever takes long (sealing a file, checking a
-password, asking the model) therefore happens outside.
+password, asking the model) therefore happens outside. Reading needs no lock: that somebody looked is committed
+together with all who looked meanwhile, before anything of it is shown.
 SQLite runs with WAL and synchronous=FULL: with NORMAL an acknowledged audit entry can be lost in a power cut.
 """
 
@@ -25,9 +26,11 @@ from sqlalchemy.exc import TimeoutError as PoolEmpty
 from sqlalchemy.orm import Session
 
 from storage.audit.actions import ACTIONS
+from storage.audit.canonical import canonical
+from storage.audit.committer import Committer, Entry
 from storage.audit.export import export
 from storage.audit.keys import AuditKeys
-from storage.audit.log import Position, append, open_log, seal_log, stamp, standing
+from storage.audit.log import Appended, Position, append, open_log, seal_log, stamp, standing
 from storage.audit.witness import Standing, Witness
 from storage.errors import (
     Conflict,
@@ -191,6 +194,7 @@ class Database:
         self.engine = make_engine(url)
         self.keyring, self.audit_keys, self.clock = keyring, audit_keys, clock
         self._witness = witness
+        self._looks = Committer(self._commit_looks)
         self.witness_behind = 0
         """Changes since the witness was last reached; the next one it hears of covers them all."""
 
@@ -227,6 +231,30 @@ class Database:
             session.rollback()
 
     @contextmanager
+    def look(self, actor: Actor) -> Iterator[Tx]:
+        """Look and record it: what was seen may be shown once this ends without an error, and not before.
+
+        raises: UnrecordedChange without an entry, and when anything is changed; DatabaseAway, DiskFull
+        """
+        with self._session() as session:
+            if self.engine.dialect.name == "sqlite":
+                session.connection().exec_driver_sql("BEGIN")
+
+            @sa.event.listens_for(session, "before_flush")
+            def _refuse(flushed: Session, *_: Any) -> None:
+                if flushed.new or flushed.dirty or flushed.deleted:
+                    raise UnrecordedChange(actor=actor.id)
+
+            tx = Tx(session, actor, self.clock(), self.keyring)
+            yield tx
+            session.flush()
+            session.rollback()
+        if not tx.entries:
+            raise UnrecordedChange(actor=actor.id)
+        canonical(tx.entries)  # what cannot be written fails here, and not those who wait beside it
+        tx.positions = self._looks.add(tx.entries)
+
+    @contextmanager
     def write(self, actor: Actor) -> Iterator[Tx]:
         """One change by one person; it commits with its audit entries or not at all.
 
@@ -242,9 +270,7 @@ class Database:
             appended = append(session, self.audit_keys, tx.entries, tx.now)
             session.commit()
             tx.positions = appended.positions
-            if appended.sealed:
-                self.audit_keys.destroy_before(appended.epoch)
-        self._tell(appended.standing)
+        self._committed(appended)
 
     @contextmanager
     def keep_house(self, actor: Actor) -> Iterator[Tx]:
@@ -295,6 +321,22 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+    def _commit_looks(self, entries: list[Entry]) -> tuple[Position, ...]:
+        """Everybody's entries in one change, with the time at which it begins: the log never runs backwards."""
+        with self._session() as session:
+            self._begin(session, POSTGRESQL_LOCK)
+            now = self.clock()
+            stamped = [{**entry, "time": stamp(now)} for entry in entries]
+            appended = append(session, self.audit_keys, stamped, now)
+            session.commit()
+        self._committed(appended)
+        return appended.positions
+
+    def _committed(self, appended: Appended) -> None:
+        if appended.sealed:
+            self.audit_keys.destroy_before(appended.epoch)
+        self._tell(appended.standing)
 
     def _tell(self, now: Standing) -> None:
         """Let the witness know; one that is away must not stop a ward, so it is counted and shown instead."""

@@ -85,7 +85,7 @@ def describe(request: Request, study_id: str, asked: Described, caller: Caller =
 @router.get("/api/studies/{study_id}/answers")
 def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
     """All answers of a study, oldest first."""
-    with services_of(request).database.write(caller.actor) as tx:
+    with services_of(request).database.look(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
         tx.record("answer.read", subject=study.patient_ref, object_type="study", object_id=study_id)
         return {"answers": [as_json(one, caller.language) for one in answers.of_study(tx, study)]}
@@ -94,7 +94,7 @@ def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dic
 @router.get("/api/answers/{answer_id}")
 def one(request: Request, answer_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
     """One answer."""
-    with services_of(request).database.write(caller.actor) as tx:
+    with services_of(request).database.look(caller.actor) as tx:
         study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id)
         tx.record("answer.read", subject=study.patient_ref, object_type="answer", object_id=answer_id)
         found = as_json(answers.get(tx, study, answer_id), caller.language)
@@ -157,7 +157,7 @@ def _event(name: str, data: dict[str, Any]) -> str:
 
 
 def _piece_key(services: Services, caller: Caller, answer_id: str) -> bytes:
-    with services.database.write(caller.actor) as tx:
+    with services.database.look(caller.actor) as tx:
         study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id)
         tx.record("answer.read", subject=study.patient_ref, object_type="answer", object_id=answer_id)
         return answers.piece_key(tx, study)

@@ -32,7 +32,7 @@ def search(
     caller: Caller = AUDITOR,
 ) -> dict[str, Any]:
     """Entries, newest first; names of staff beside their ids, patients only as pseudonyms."""
-    with services_of(request).database.write(caller.actor) as tx:
+    with services_of(request).database.look(caller.actor) as tx:
         tx.record("audit.read")
         names = {user.id: user.username for user in users.everyone(tx)}
         ids = [one for one, name in names.items() if name == actor] or ([actor] if actor else [""])

@@ -25,7 +25,7 @@ PRIVATE = {"cache-control": "private, max-age=600"}
 def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
     """Everything a viewer needs before the first frame."""
     services = services_of(request)
-    with services.database.write(caller.actor) as tx:
+    with services.database.look(caller.actor) as tx:
         study, series = studies.one_series(tx, series_id, caller.user.id)
         tx.record("study.read", subject=study.patient_ref, object_type="series", object_id=series_id)
         first = series.instances[0]

@@ -77,7 +77,7 @@ def draft(request: Request, study_id: str, wanted: Drafted, caller: Caller = CLI
 @router.get("/api/studies/{study_id}/report")
 def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
     """The report of a study; an error where none was begun."""
-    with services_of(request).database.write(caller.actor) as tx:
+    with services_of(request).database.look(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
         report = reports.of_study(tx, study)
         if report is None:
@@ -103,7 +103,7 @@ def difference(
     caller: Caller = CLINICIAN,
 ) -> dict[str, Any]:
     """How two versions differ, word by word, for each section; the first and the latest where none is named."""
-    with services_of(request).database.write(caller.actor) as tx:
+    with services_of(request).database.look(caller.actor) as tx:
         study = reporting.study_of(tx, report_id, caller)
         latest = reports.get(tx, study, report_id).version
         old = _texts(reports.content_of(tx, study, report_id, before or 1))
@@ -122,7 +122,7 @@ def _texts(content: dict[str, Any]) -> dict[str, str]:
 @router.get("/api/reports/{report_id}/checklist")
 def checklist(request: Request, report_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
     """What to look at before signing."""
-    with services_of(request).database.write(caller.actor) as tx:
+    with services_of(request).database.look(caller.actor) as tx:
         study = reporting.study_of(tx, report_id, caller)
         lines = reporting.lines_before_signing(tx, study, reports.get(tx, study, report_id))
         tx.record("report.read", subject=study.patient_ref, object_type="report", object_id=report_id)
@@ -142,7 +142,7 @@ def checklist(request: Request, report_id: str, caller: Caller = CLINICIAN) -> d
 @router.get("/api/reports/{report_id}/versions")
 def versions(request: Request, report_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
     """The history of a report."""
-    with services_of(request).database.write(caller.actor) as tx:
+    with services_of(request).database.look(caller.actor) as tx:
         study = reporting.study_of(tx, report_id, caller)
         names = {user.id: user.display_name for user in users.everyone(tx)}
         tx.record("report.read", subject=study.patient_ref, object_type="report", object_id=report_id)

@@ -45,7 +45,7 @@ class Judged(BaseModel):
 def listed(request: Request, caller: Caller = RESEARCHER) -> list[dict[str, Any]]:
     """Signed reports without identity, oldest first, and which the caller has judged."""
     found = []
-    with services_of(request).database.write(caller.actor) as tx:
+    with services_of(request).database.look(caller.actor) as tx:
         tx.record("review.read", object_type="list")
         for number, (report_id, study_id) in enumerate(reports.signed(tx), start=1):
             try:
@@ -68,7 +68,7 @@ def listed(request: Request, caller: Caller = RESEARCHER) -> list[dict[str, Any]
 @router.get("/reports/{report_id}")
 def one(request: Request, report_id: str, caller: Caller = RESEARCHER) -> dict[str, Any]:
     """One report in its de-identified view."""
-    with services_of(request).database.write(caller.actor) as tx:
+    with services_of(request).database.look(caller.actor) as tx:
         study, report = _signed(tx, report_id)
         tx.record("review.read", subject=study.patient_ref, object_type="report", object_id=report_id)
         mine = [one for one in reviews.of_report(tx, study, report_id) if one.reviewer_id == caller.user.id]
@@ -80,7 +80,7 @@ def one(request: Request, report_id: str, caller: Caller = RESEARCHER) -> dict[s
 def picture(request: Request, report_id: str, number: int, caller: Caller = RESEARCHER) -> Response:
     """The picture the report was written on, unless it waits for its release."""
     services = services_of(request)
-    with services.database.write(caller.actor) as tx:
+    with services.database.look(caller.actor) as tx:
         study, report = _signed(tx, report_id)
         if number != 0 or review.for_researcher(tx, study, report)["pictures"] == 0:
             raise Refused("app.withheld")

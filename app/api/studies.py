@@ -46,7 +46,7 @@ def worklist(
     caller: Caller = CLINICIAN,
 ) -> dict[str, Any]:
     """The caller's studies, urgent first."""
-    with services_of(request).database.write(caller.actor) as tx:
+    with services_of(request).database.look(caller.actor) as tx:
         tx.record("study.listed")
         lines = studies.worklist(
             tx, caller.user.id, search=search[:200], modality=modality[:16], state=state[:16], sort=sort
@@ -81,7 +81,7 @@ def line_json(tx: Tx, line: StudyLine) -> dict[str, Any]:
 @router.get("/{study_id}")
 def one(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
     """A study: whose, what, its series, its report, the questions that suit it."""
-    with services_of(request).database.write(caller.actor) as tx:
+    with services_of(request).database.look(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
         tx.record("study.read", subject=study.patient_ref, object_type="study", object_id=study_id)
         found, report = studies.series(tx, study), reports.of_study(tx, study)

@@ -59,7 +59,7 @@ def about(request: Request, caller: Caller = allow()) -> dict[str, Any]:
 def system(request: Request, caller: Caller = allow("admin")) -> dict[str, Any]:
     """Workers, model, memory, queue, disk, record."""
     services = services_of(request)
-    with services.database.write(caller.actor) as tx:
+    with services.database.look(caller.actor) as tx:
         tx.record("system.read")
         known = workers.heard_of(tx)
         now, entries = tx.now, _entries(tx)

@@ -217,6 +217,19 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         ],
         models.bench_model,
     ),
+    "bench-trust": (
+        "Print how many entries of the record are committed in a second, alone and together.",
+        [
+            (
+                ("--database",),
+                {
+                    "default": "",
+                    "help": "an empty database to measure on (default: SQLite in a scratch folder)",
+                },
+            )
+        ],
+        records.bench_trust,
+    ),
 }
 
 EXAMPLES: dict[str, str] = {
@@ -239,6 +252,7 @@ EXAMPLES: dict[str, str] = {
     "evaluate-demo": "  dragonfly-med evaluate-demo --count 100",
     "doctor": "Exit status: 0 all is well, 1 something is to be fixed.\n\n  dragonfly-med doctor",
     "bench": "  dragonfly-med bench",
+    "bench-trust": "  dragonfly-med bench-trust --database postgresql+psycopg:///bench",
     "random-checkpoint": "  dragonfly-med random-checkpoint /tmp/v1-1b --shape v1-1b --dtype bfloat16 --layout pickled",
     "bench-model": (
         "Device and precision are those of the settings.\n\n"

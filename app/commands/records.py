@@ -21,6 +21,16 @@ def verify(settings: Settings, options: Namespace) -> int:
     return verdict.status
 
 
+def bench_trust(settings: Settings, options: Namespace) -> int:
+    """Print figures as they come."""
+    from app.bench.trust import measure
+
+    for what, figure in measure(options.database):
+        sys.stdout.write(f"  {what:<48}{figure}\n")
+        sys.stdout.flush()
+    return 0
+
+
 def _verdict(settings: Settings, options: Namespace) -> Verdict:
     keys = settings.keys / "audit"
     public = (options.public or keys / "public.pem").read_bytes()
