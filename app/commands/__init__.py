@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.commands import identity, models, pictures, records, running, training
+from app.commands import evaluating, identity, models, pictures, records, running, training
 from app.settings import Settings
 
 Run = Callable[[Settings, Namespace], int | None]
@@ -156,6 +156,7 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         ],
         models.train_demo,
     ),
+    "evaluate": (evaluating.HELP, evaluating.ARGUMENTS, evaluating.evaluate),
     "evaluate-demo": (
         "Measure the demonstration model on held-out drawings.",
         [
@@ -249,6 +250,7 @@ EXAMPLES: dict[str, str] = {
     "convert": "  dragonfly-med convert ~/Llama-3-8B-Dragonfly-Med-v1 /srv/med",
     "train": training.EXAMPLE,
     "train-demo": "  dragonfly-med train-demo /tmp/demo-model",
+    "evaluate": evaluating.EXAMPLE,
     "evaluate-demo": "  dragonfly-med evaluate-demo --count 100",
     "doctor": "Exit status: 0 all is well, 1 something is to be fixed.\n\n  dragonfly-med doctor",
     "bench": "  dragonfly-med bench",

@@ -117,5 +117,10 @@ def calibration(confidences: Sequence[float], right: Sequence[bool], *, bins: in
         "calibration error",
         f"expected calibration error, {bins} bins of equal width",
         rows,
-        lambda sums: float(np.abs(sums[:-1]).sum() / sums[-1]) if sums[-1] else 0.0,
+        expected_error,
     )
+
+
+def expected_error(sums: np.ndarray) -> float:
+    """Absolute sums of all columns but the last, over the last."""
+    return float(np.abs(sums[:-1]).sum() / sums[-1]) if sums[-1] else 0.0

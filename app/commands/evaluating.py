@@ -1,0 +1,121 @@
+"""Measuring a model on a benchmark from the command line, and comparing two runs."""
+
+import signal
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from app.commands.progress import progress
+from app.settings import Settings
+from app.wiring import open_answerer
+
+PATH: dict[str, Any] = {"type": Path}
+ARGUMENTS: list[tuple[tuple[str, ...], dict[str, Any]]] = [
+    (("--task",), {"default": "", "help": "benchmark; without one all are listed"}),
+    (("--data",), {**PATH, "help": "folder of the data set as it is published"}),
+    (
+        ("--model",),
+        {**PATH, "help": "checkpoint folder (default: DRAGONFLY_MODEL_PATH, else the demonstration)"},
+    ),
+    (
+        ("--out",),
+        {
+            **PATH,
+            "help": "folder of this run: answers and scorecard; the same command goes on where it stopped",
+        },
+    ),
+    (("--split",), {"default": "", "help": "split as the data set names it (default: the usual one)"}),
+    (
+        ("--limit",),
+        {"type": int, "default": 0, "help": "how many examples, drawn by the seed (default: all)"},
+    ),
+    (("--seed",), {"type": int, "default": 0, "help": "seed of the draw, and of words above temperature 0"}),
+    (("--prompt",), {"default": "", "help": "a prompt of the product in place of the task's own"}),
+    (("--max-new-tokens",), {"type": int, "default": 0, "help": "longest answer (default: the task's)"}),
+    (
+        ("--temperature",),
+        {"type": float, "default": 0.0, "help": "how words are chosen; 0 takes the likeliest"},
+    ),
+    (("--readers",), {"type": int, "default": 4, "help": "questions asked at the same time"}),
+]
+HELP = (
+    "Measure a model on a benchmark: answers, scorecard (JSON, Markdown, SVG) with intervals beside the papers' figures. "
+    "A stop (Ctrl-C) leaves a run to go on with. Exit status: 0 done, 3 stopped before the end."
+)
+EXAMPLE = (
+    "Device and precision are those of the settings.\n\n"
+    "  dragonfly-med evaluate\n"
+    "  dragonfly-med evaluate --task path-vqa --data ~/PathVQA --model /srv/med --out runs/path-vqa"
+)
+STOPPED = 3
+
+
+def evaluate(settings: Settings, options: Namespace) -> int:
+    """Run a task, or list them."""
+    if not options.task:
+        return _list()
+    if options.data is None or options.out is None:
+        raise ValueError(
+            "An evaluation needs --data, the folder of the data set, and --out, a folder of its own."
+        )
+    return _run(settings, options)
+
+
+def _list() -> int:
+    from model.evaluation.tasks import TASKS
+
+    for one in TASKS.values():
+        splits = ", ".join(one.splits) or "any split, as the files name it"
+        sys.stdout.write(f"{one.name:<12}{one.title} ({splits})\n")
+    return 0
+
+
+def _run(settings: Settings, options: Namespace) -> int:
+    from model.evaluation.run import Order
+    from model.evaluation.run import evaluate as run
+    from model.evaluation.scorecard import TABLE, table, write_scorecard
+    from model.evaluation.tasks import task
+
+    order = Order(
+        task=task(options.task).name,
+        data=options.data,
+        split=options.split,
+        limit=options.limit,
+        seed=options.seed,
+        prompt=options.prompt,
+        max_new_tokens=options.max_new_tokens,
+        temperature=options.temperature,
+        readers=options.readers,
+    )
+    update: dict[str, Any] = {"worker_concurrency": max(1, options.readers)}
+    if options.model:
+        update["model_path"] = options.model
+    answerer = open_answerer(settings.model_copy(update=update))
+    if answerer.card.demonstration:
+        sys.stderr.write("Demonstration model: it knows drawings and nothing about patients.\n")
+    asked: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda received, _frame: asked.append(received)) for number in numbers]
+    try:
+        outcome = run(
+            order,
+            answerer,
+            options.out,
+            computed={"device": settings.device, "dtype": settings.dtype},
+            progress=progress,
+            stop=lambda: bool(asked),
+        )
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    if not outcome.whole:
+        why = f"{outcome.out_of_memory} did not fit into memory; " if outcome.out_of_memory else ""
+        sys.stderr.write(
+            f"\n{why}{outcome.open} of {outcome.binding.examples} examples have no answer yet; "
+            "the same command goes on.\n"
+        )
+        return STOPPED
+    card = write_scorecard(outcome, options.out)
+    sys.stdout.write(f"\n{table(card)}\n\n{options.out / TABLE}\n")
+    return 0

@@ -1,0 +1,100 @@
+"""Measuring from the command line, with the model that is shipped: to the end, or stopped and gone on with."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from app.cli import main
+from model.demo import texts
+from model.demo.evaluate import HELD_OUT_FIRST_SEED
+from model.demo.phantoms import draw_phantom, kind_of
+from model.prompts import presets
+from tests.model.evaluation import made
+
+ROOT = Path(__file__).parents[2]
+CARDS = ("scorecard.json", "scorecard.md", "scorecard.svg")
+
+
+def command(*arguments, **settings):
+    """The real command in a process of its own."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **settings}
+    return subprocess.Popen(
+        [sys.executable, "-m", "app", "evaluate", *map(str, arguments)],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def lines(path):
+    return path.read_text().count("\n") if path.is_file() else 0
+
+
+@pytest.mark.parametrize(("name", "by"), [("vqa-rad", signal.SIGINT), ("roco", signal.SIGTERM)])
+def test_an_evaluation_interrupted_and_resumed_gives_the_same_scorecard(name, by, tmp_path, capsys):
+    """Stopped by a signal between two answers, gone on with by the same command: equal files, byte for byte."""
+    made.MADE[name](tmp_path / "data", count=5)
+    told = ["--task", name, "--data", tmp_path / "data", "--max-new-tokens", "6"]
+    assert main(["evaluate", *map(str, told), "--out", str(tmp_path / "whole")]) == 0
+    shown = capsys.readouterr()
+
+    # A pause before every token makes the moment of the signal certain: after the first answer, before the last.
+    slow = command(*told, "--out", tmp_path / "part", "--readers", 1, DRAGONFLY_PACE_MS="100")
+    answers = tmp_path / "part" / "answers.jsonl"
+    until = time.monotonic() + 120
+    while lines(answers) < 1 and slow.poll() is None and time.monotonic() < until:
+        time.sleep(0.02)
+    slow.send_signal(by)
+    _, said = slow.communicate(timeout=120)
+    assert slow.returncode == 3, said
+    assert 1 <= lines(answers) < 5
+    assert "have no answer yet; the same command goes on" in said
+    assert not (tmp_path / "part" / "scorecard.json").exists()
+
+    assert main(["evaluate", *map(str, told), "--out", str(tmp_path / "part")]) == 0
+    for file in CARDS:
+        assert (tmp_path / "part" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+    assert "| score | ours, 95 % interval | n |" in shown.out
+    assert "nothing about patients" in shown.err
+
+
+def test_the_demonstration_model_is_measured_on_its_own_drawings(tmp_path, capsys):
+    """Held-out drawings as a set of open questions: the shipped model gives at least eight of ten answers exactly."""
+    words = {one.id: texts.question(one.text) for one in presets()}
+    rows = []
+    for seed in range(HELD_OUT_FIRST_SEED, HELD_OUT_FIRST_SEED + 10):
+        phantom = draw_phantom(kind_of(seed), seed)
+        Image.fromarray(phantom.pixels).save(tmp_path / f"{seed}.png")
+        for name, answer in texts.facts_pairs(phantom.kind, phantom.facts).items():
+            row = {"qid": len(rows), "image_name": f"{seed}.png", "question": words[name], "answer": answer}
+            rows.append({**row, "answer_type": "OPEN"})
+    made.put(tmp_path / "testset.json", rows)
+
+    assert (
+        main(["evaluate", "--task", "vqa-rad", "--data", str(tmp_path), "--out", str(tmp_path / "run")]) == 0
+    )
+
+    card = json.loads((tmp_path / "run" / "scorecard.json").read_text())
+    scores = {one["metric"]: one["ours"] for one in card["scores"] if one["ours"]}
+    assert card["run"]["model"]["demonstration"] is True
+    assert scores["exact match"]["n"] == len(rows) == 36
+    assert scores["exact match"]["value"] >= 0.8
+
+
+def test_tasks_are_listed_and_what_is_missing_is_said(tmp_path, capsys):
+    """Without a task the names; without a folder, or with a wrong name, a sentence and status 2."""
+    assert main(["evaluate"]) == 0
+    assert "path-vqa" in capsys.readouterr().out
+    assert main(["evaluate", "--task", "vqa-rad"]) == 2
+    assert "--data" in capsys.readouterr().err
+    assert main(["evaluate", "--task", "x", "--data", str(tmp_path), "--out", str(tmp_path / "o")]) == 2
+    assert "There is no task x; there are vqa-rad" in capsys.readouterr().err
