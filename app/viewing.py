@@ -31,15 +31,20 @@ def pictures(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]) 
 
 def view_of(view: Mapping[str, Any], *, square: bool = False) -> View:
     """The renderer's view of a reader's view."""
-    center, width = view.get("center"), view.get("width")
+    center, width, function = view.get("center"), view.get("width"), view.get("function")
     window = None
     if center is not None and width is not None:
         # Below 1 the standard's LINEAR is a threshold; doses and uptakes are read through less.
-        window = Window(float(center), float(width), "LINEAR" if width >= 1 else "LINEAR_EXACT")
+        window = Window(float(center), float(width), function or ("LINEAR" if width >= 1 else "LINEAR_EXACT"))
     if window is not None and not window.is_usable:
         window = None
     return View(
-        frame_index=int(view.get("frame") or 0), window=window, invert=bool(view.get("invert")), square=square
+        frame_index=int(view.get("frame") or 0),
+        window=window,
+        invert=bool(view.get("invert")),
+        square=square,
+        overlays=bool(view.get("overlays")),
+        supplemental=bool(view.get("supplemental")),
     )
 
 

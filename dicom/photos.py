@@ -74,6 +74,12 @@ class Photo:
             blocks |= {"exif"} if opened.getexif() else set()
         return [{"attribute": name, "kind": "other", "places": 1} for name in sorted(blocks)]
 
+    def drawn(self, index: int) -> None:
+        """Nothing lies over it."""
+
+    def supplement(self, index: int) -> None:
+        """It has its colors already."""
+
     def frame(self, index: int = 0) -> Frame:
         """The picture: uint8 (rows, columns, 3)."""
         return Frame(values=self.rgb, is_color=True)

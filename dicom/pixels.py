@@ -1,4 +1,4 @@
-"""Frames to stored values and to color: any transfer syntax, unused bits, palettes, profiles."""
+"""Frames to stored values and to color: any transfer syntax, unused bits, profiles."""
 
 from copy import copy
 from io import BytesIO
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_color_lut, apply_icc_profile, pixel_array
+from pydicom.pixels import apply_icc_profile, pixel_array
 
 from dicom.codestream import check_codestream
 from dicom.errors import Damaged, DicomError, TooLarge
-from dicom.guard import BIG_ENDIAN, DEFLATED, number
+from dicom.guard import DEFLATED, number
 from dicom.windowing import Values
 
 BASELINE = "1.2.840.10008.1.2.4.50"
@@ -43,13 +43,28 @@ def _shifted(source: Path | bytes, dataset: Dataset, index: int) -> Values:
     syntax = str(dataset.file_meta.TransferSyntaxUID)
     if not has_high_bits(dataset) or syntax.startswith(_JPEG_FAMILY):
         return _decoded(source, dataset, index)
-    whole = _copy(dataset)
-    whole.BitsStored, whole.PixelRepresentation = number(dataset, "BitsAllocated"), 0
-    whole.HighBit = whole.BitsStored - 1
-    values = (np.asarray(pixel_array(whole, index=index)).astype(np.int64) >> shift) & ((1 << used) - 1)
+    values = (_words(dataset, index) >> shift) & ((1 << used) - 1)
     if number(dataset, "PixelRepresentation", 0):
         values = np.where(values >= 1 << (used - 1), values - (1 << used), values)
     return np.asarray(values, np.int32)
+
+
+def _words(dataset: Dataset, index: int) -> Values:
+    """The words of a frame with all their bits, as int64."""
+    whole = _copy(dataset)
+    whole.BitsStored, whole.PixelRepresentation = number(dataset, "BitsAllocated"), 0
+    whole.HighBit = whole.BitsStored - 1
+    return np.asarray(pixel_array(whole, index=index)).astype(np.int64)
+
+
+def words(dataset: Dataset, index: int) -> Values | None:
+    """The same for whoever looks for drawings in unused bits; None where a codec keeps only the used ones."""
+    if str(dataset.file_meta.TransferSyntaxUID).startswith(_JPEG_FAMILY):
+        return None
+    try:
+        return _words(dataset, index)
+    except Exception as error:
+        raise Damaged(what="pixels", kind=type(error).__name__) from error
 
 
 def has_high_bits(dataset: Dataset) -> bool:
@@ -67,28 +82,6 @@ def _decoded(source: Path | bytes, dataset: Dataset, index: int) -> Values:
     # Pillow refuses a cut baseline stream; imagecodecs would show a gray tail.
     plugin = "pillow" if syntax == BASELINE else ""
     return np.asarray(pixel_array(dataset, index=index, decoding_plugin=plugin))
-
-
-def palette_color(values: Values, dataset: Dataset) -> Values:
-    """uint8 RGB of stored palette indices (PS3.3 C.7.9); raises Damaged."""
-    if dataset.file_meta.TransferSyntaxUID == BIG_ENDIAN:
-        dataset = _swapped_palette(dataset)
-    try:
-        colors = np.asarray(apply_color_lut(values, dataset))
-    except Exception as error:
-        raise Damaged(what="palette", kind=type(error).__name__) from error
-    return (colors >> 8).astype(np.uint8) if colors.dtype == np.uint16 else colors.astype(np.uint8)
-
-
-def _swapped_palette(dataset: Dataset) -> Dataset:
-    """pydicom reads Big Endian palette words as they lie; dcmtk and ITK agree that they are to be swapped."""
-    own = _copy(dataset)
-    for color in ("Red", "Green", "Blue"):
-        keyword = f"{color}PaletteColorLookupTableData"
-        data = dataset.get(keyword)
-        if isinstance(data, bytes) and len(data) % 2 == 0:
-            setattr(own, keyword, np.frombuffer(data, ">u2").astype("<u2").tobytes())
-    return own
 
 
 def _copy(dataset: Dataset) -> Dataset:

@@ -19,6 +19,10 @@ class Source(Protocol):
 
     def frame(self, index: int = 0) -> Frame: ...
 
+    def drawn(self, index: int) -> Values | None: ...
+
+    def supplement(self, index: int) -> tuple[Values, Values] | None: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
@@ -27,6 +31,8 @@ class View:
     percentile: left out at either end where neither reader nor file nor kind gives a window; 0 shows all of
         the range and asks no kind, which is what other tools do and is for comparing with them
     square: whether pixels that are not square are made so
+    overlays: whether what was drawn over the picture is shown, in white; off, for names may stand there
+    supplemental: whether values with a color of their own are shown in it; off, as on a gray screen
     """
 
     frame_index: int = 0
@@ -34,6 +40,8 @@ class View:
     invert: bool = False
     percentile: float = DISPLAY_PERCENTILE
     square: bool = False
+    overlays: bool = False
+    supplemental: bool = False
 
 
 def render(source: Source, view: View | None = None) -> Values:
@@ -43,7 +51,19 @@ def render(source: Source, view: View | None = None) -> Values:
     picture = frame.values if frame.is_color else np.repeat(_gray(frame, chosen)[..., None], 3, axis=2)
     if frame.is_color and chosen.invert:
         picture = 255 - picture
+    picture = _laid_over(picture, source, chosen)
     return squared(picture, frame.pixel_aspect) if chosen.square else picture
+
+
+def _laid_over(picture: Values, source: Source, view: View) -> Values:
+    """Colors of their own, then drawings, where the reader asks for them."""
+    colored = source.supplement(view.frame_index) if view.supplemental else None
+    if colored is not None:
+        picture = np.where(colored[0][..., None], colored[1], picture)
+    drawn = source.drawn(view.frame_index) if view.overlays else None
+    if drawn is not None:
+        picture = np.where(drawn[..., None], np.uint8(255), picture)
+    return picture
 
 
 def _gray(frame: Frame, view: View) -> Values:

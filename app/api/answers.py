@@ -16,6 +16,7 @@ from app.auth import Caller, allow, services_of
 from app.queue import Queue
 from app.wiring import Services
 from app.wording import sentence
+from dicom.windowing import Function
 from storage import answers, studies
 from storage.answers import OVER, StoredAnswer
 
@@ -28,13 +29,16 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class View(BaseModel):
-    """What the reader had open: picture, frame, window, inverted or not, and the box they drew."""
+    """What the reader had open: picture, frame, window and its curve, inverted or not, what is laid over it, their box."""
 
     instance_id: str = Field(max_length=64)
     frame: int = Field(0, ge=0)
     center: Number | None = None
     width: Number | None = None
+    function: Function | None = None
     invert: bool = False
+    overlays: bool = False
+    supplemental: bool = False
     box: tuple[Number, Number, Number, Number] | None = None
 
 

@@ -12,7 +12,7 @@ from app import viewing
 from app.auth import Caller, allow, services_of
 from app.wording import sentence
 from dicom.render import png
-from dicom.windowing import presets_for
+from dicom.windowing import Function, presets_for
 from storage import studies
 from storage.studies import Instance
 
@@ -60,6 +60,11 @@ def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> di
         ],
         "spacing_mm": facts.get("spacing_mm"),
         "pixel_aspect": facts.get("pixel_aspect", 1.0),
+        "frame_ms": facts.get("frame_ms"),
+        "regions": facts.get("regions") or [],
+        "overlays": facts.get("overlays", 0),
+        "supplemental": facts.get("supplemental", False),
+        "dimensions": facts.get("dimensions") or {},
         "frames": [line for one in series.instances for line in _frames(one)],
     }
 
@@ -68,7 +73,7 @@ def _frames(instance: Instance) -> list[dict[str, Any]]:
     """Frames of an enhanced object lie and are windowed each by its own header, the others by the one they share."""
     facts = instance.facts
     windows, own_windows = facts.get("windows") or (), facts.get("frame_windows") or ()
-    own_places = facts.get("frame_positions_mm") or ()
+    own_places, stacks = facts.get("frame_positions_mm") or (), facts.get("frame_stacks") or ()
     shared = windows[0] if windows else None
     return [
         {
@@ -76,6 +81,7 @@ def _frames(instance: Instance) -> list[dict[str, Any]]:
             "instance_id": instance.id,
             "frame": frame,
             "position_mm": own_places[frame] if own_places else facts.get("position_mm"),
+            "stack": stacks[frame] if stacks else 0,
             "window": _window(own_windows[frame]) if own_windows else shared,
             "sha256": instance.file_sha256,
         }
@@ -129,12 +135,16 @@ def rendered(
     frame: int,
     center: float | None = None,
     width: float | None = None,
+    function: Function | None = None,
     invert: bool = False,
+    overlays: bool = False,
+    supplemental: bool = False,
     caller: Caller = CLINICIAN,
 ) -> Response:
     """One frame as it is shown."""
     services = services_of(request)
-    view = viewing.view_of({"frame": frame, "center": center, "width": width, "invert": invert})
+    asked = {"center": center, "width": width, "function": function, "invert": invert}
+    view = viewing.view_of({"frame": frame, "overlays": overlays, "supplemental": supplemental, **asked})
     with services.database.read(caller.actor) as tx:
         instance = studies.instance(tx, instance_id, caller.user.id)
         data = viewing.file_of(services, tx, instance)

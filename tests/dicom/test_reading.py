@@ -14,10 +14,12 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import HTJ2KLossless, HTJ2KLosslessRPCL
 
+from dicom.header import aspect_of, spacing_of
 from dicom.reading import Instance
 from dicom.render import View, crop, render, squared
 from dicom.text import clean, clean_name
 from dicom.windowing import Window
+from tests.corpus import file_named
 from tests.samples import ct_series, dicom_bytes
 
 MORE = Path(more_files).parent / "data"
@@ -196,8 +198,8 @@ def test_the_shape_of_a_pixel(elements, aspect, source):
     """Spacing in the body goes before a ratio, a ratio before the detector's spacing; zeros are no spacing."""
     instance = Instance(dicom_bytes(np.zeros((8, 8), np.int16), modality="DX", **elements))
 
-    assert instance.pixel_aspect(0) == pytest.approx(aspect)
-    assert instance.spacing(0)[1] == source
+    assert aspect_of(instance.dataset) == pytest.approx(aspect)
+    assert spacing_of(instance.dataset)[1] == source
 
 
 def test_pixels_become_square_and_nothing_is_lost():
@@ -261,3 +263,37 @@ def test_a_korean_name_of_a_korean_console_is_read():
     data = pydicom.dcmread(get_charset_files("chrKoreanMulti.dcm")[0])
 
     assert clean_name(data.PatientName) == {"alphabetic": "김희중"}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("name", "frame_ms"),
+    [("ultrasound-multiframe.dcm", 1000 / 18), ("RGB_CINE.dcm", 57.967), ("examples_ybr_color.dcm", 33.333)],
+)
+def test_a_film_says_how_fast_it_is_shown(name, frame_ms):
+    """By its recommended rate, its vector of times (the usual one of them), or its frame time."""
+    assert Instance(file_named(name)).inspect().frame_ms == pytest.approx(frame_ms, abs=0.001)
+
+
+def test_a_dose_and_an_uptake_are_scaled_and_named():
+    """By hand: 3 * 0.5 Gy; 10 * 2 + 1 Bq/ml, although a PET says HU nowhere and its unit elsewhere."""
+    values = np.array([[3]], np.uint16)
+    dose = Instance(dicom_bytes(values, modality="RTDOSE", DoseGridScaling=0.5, DoseUnits="GY")).frame(0)
+    values = np.array([[10]], np.uint16)
+    uptake = Instance(
+        dicom_bytes(values, modality="PT", RescaleSlope=2, RescaleIntercept=1, Units="BQML", RescaleType="US")
+    ).frame(0)
+
+    assert (dose.values.tolist(), dose.unit, dose.usual) == ([[1.5]], "GY", None)
+    assert (uptake.values.tolist(), uptake.unit, uptake.usual) == ([[21.0]], "BQML", None)
+
+
+def test_padding_written_without_its_sign_is_still_padding():
+    """63536 beside signed pixels is -2000: the range shown is that of the body."""
+    values = np.array([[-2000, 0, 100]], np.int16)
+    ds = pydicom.dcmread(BytesIO(dicom_bytes(values, modality="MR")))
+    ds.add_new("PixelPaddingValue", "US", 63536)
+    out = BytesIO()
+    pydicom.dcmwrite(out, ds, enforce_file_format=True)
+
+    assert render(Instance(out.getvalue()), WHOLE_RANGE)[0, :, 0].tolist() == [0, 0, 255]
