@@ -141,6 +141,7 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         models.convert,
     ),
     "train": (training.HELP, training.ARGUMENTS, training.train),
+    "merge-adapter": (training.MERGE_HELP, training.MERGE_ARGUMENTS, training.merge_adapter),
     "train-demo": (
         "Make the demonstration model again from its drawings (about an hour of one CPU core).",
         [
@@ -249,6 +250,7 @@ EXAMPLES: dict[str, str] = {
     "ask": "  dragonfly-med ask chest.dcm 'Is the heart enlarged?'",
     "convert": "  dragonfly-med convert ~/Llama-3-8B-Dragonfly-Med-v1 /srv/med",
     "train": training.EXAMPLE,
+    "merge-adapter": training.MERGE_EXAMPLE,
     "train-demo": "  dragonfly-med train-demo /tmp/demo-model",
     "evaluate": evaluating.EXAMPLE,
     "evaluate-demo": "  dragonfly-med evaluate-demo --count 100",

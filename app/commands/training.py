@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from argparse import Namespace
+from argparse import BooleanOptionalAction, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,25 @@ ARGUMENTS: list[tuple[tuple[str, ...], dict[str, Any]]] = [
     ),
     (("--micro-batch",), {"type": int, "default": 1, "help": "sequences a process takes at a time"}),
     (("--rate",), {"type": float, "default": 0.0, "help": "highest learning rate (default: the recipe's)"}),
+    (("--warmup",), {"type": float, "default": 0.01, "help": "share of the steps in which the rate rises"}),
+    (("--decay",), {"type": float, "default": 0.1, "help": "weight decay, by the original's rule of names"}),
+    (("--clip",), {"type": float, "default": 1.0, "help": "largest norm of all gradients together"}),
+    (
+        ("--words",),
+        {
+            "type": int,
+            "default": 0,
+            "help": "tokens of questions and answers in one sequence (default: the recipe's)",
+        },
+    ),
+    (
+        ("--join",),
+        {
+            "action": BooleanOptionalAction,
+            "default": True,
+            "help": "put all lines about one picture into one sequence that reads it once",
+        },
+    ),
     (
         ("--precision",),
         {
@@ -47,7 +66,33 @@ ARGUMENTS: list[tuple[tuple[str, ...], dict[str, Any]]] = [
             "help": "in which layers are computed; what trains is kept in float32",
         },
     ),
+    (
+        ("--result-dtype",),
+        {
+            "choices": ["auto", "float32", "bfloat16", "float16"],
+            "default": "auto",
+            "help": "precision of the checkpoint written at the end (auto: as the one it began from)",
+        },
+    ),
+    (
+        ("--gradient-checkpointing",),
+        {
+            "action": BooleanOptionalAction,
+            "default": None,
+            "help": "compute layers again instead of keeping them (default: for stage all only)",
+        },
+    ),
+    (
+        ("--shard",),
+        {
+            "action": "store_true",
+            "help": "of several processes each holds a share of every weight instead of a copy (FSDP)",
+        },
+    ),
     (("--rank",), {"type": int, "default": 16, "help": "rank of an adapter"}),
+    (("--alpha",), {"type": float, "default": 32.0, "help": "an adapter counts alpha / rank times"}),
+    (("--dropout",), {"type": float, "default": 0.05, "help": "share of an adapter's inputs left out"}),
+    (("--readers",), {"type": int, "default": 2, "help": "threads that open and cut pictures ahead"}),
     (("--save-every",), {"type": int, "default": 500, "help": "steps between checkpoints"}),
     (("--keep",), {"type": int, "default": 2, "help": "newest checkpoints that are kept"}),
     (
@@ -74,6 +119,30 @@ EXAMPLE = (
     "--model runs/one/model --out runs/two"
 )
 
+MERGE_ARGUMENTS: list[tuple[tuple[str, ...], dict[str, Any]]] = [
+    (("checkpoint",), {**PATH, "help": "folder of the model that the adapter was trained beside"}),
+    (("adapter",), {**PATH, "help": "folder of the adapter, as `train --stage adapter` left it"}),
+    (("out",), {**PATH, "help": "folder to write; it must not be there yet"}),
+    (
+        ("--dtype",),
+        {
+            "choices": ["auto", "float32", "bfloat16", "float16"],
+            "default": "auto",
+            "help": "precision of the weights (auto: as the model)",
+        },
+    ),
+]
+MERGE_HELP = "Work a trained adapter into its model, as a checkpoint of its own."
+MERGE_EXAMPLE = "  dragonfly-med merge-adapter /srv/med runs/three/adapter /srv/med-adapted"
+
+
+def merge_adapter(settings: Settings, options: Namespace) -> int:
+    """Write the merged checkpoint."""
+    from model.training.results import merge
+
+    sys.stdout.write(f"{merge(options.checkpoint, options.adapter, options.out, dtype=options.dtype)}\n")
+    return 0
+
 
 def train(settings: Settings, options: Namespace) -> int:
     """Train to the end or to a stop."""
@@ -89,8 +158,16 @@ def train(settings: Settings, options: Namespace) -> int:
         batch=options.batch,
         micro_batch=options.micro_batch,
         rate=options.rate,
+        warmup=options.warmup,
+        decay=options.decay,
+        clip=options.clip,
+        words=options.words,
+        join=options.join,
         precision=options.precision,
+        gradient_checkpointing=options.gradient_checkpointing,
         rank=options.rank,
+        scale=options.alpha,
+        dropout=options.dropout,
         save_every=options.save_every,
         keep=options.keep,
         seed=options.seed,
@@ -103,6 +180,9 @@ def train(settings: Settings, options: Namespace) -> int:
         resume=options.resume,
         device=options.device,
         tensorboard=options.tensorboard,
+        dtype=options.result_dtype,
+        shard=options.shard,
+        readers=options.readers,
     )
     asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -61,6 +61,8 @@ def save(
     folder = out / "checkpoints" / f"step-{state['step']:08d}"
     if not writes:
         return folder
+    for leftover in folder.parent.glob(f".step-*{PART}"):
+        shutil.rmtree(leftover)
     with written_whole(folder) as part:
         save_file({name: one.contiguous() for name, one in weights.items()}, part / WEIGHTS)
         torch.save(moments, part / OPTIMIZER)
@@ -92,8 +94,8 @@ def written_whole(folder: Path) -> Iterator[Path]:
     """A folder to write into that takes its name only when all of it is on the disk."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = folder.with_name(f".{folder.name}{PART}")
-    for leftover in folder.parent.glob(f".*{PART}"):
-        shutil.rmtree(leftover)
+    if part.exists():
+        shutil.rmtree(part)
     part.mkdir()
     yield part
     for file in part.rglob("*"):

@@ -24,7 +24,7 @@ from model.training.order import share, steps_of
 from model.training.packing import Batch, collate, fitting, pack
 from model.training.records import Record, by_picture, open_pictures, read_records
 from model.training.results import write_result
-from model.training.spread import clip, exchanging, open_accelerator, spread, summed
+from model.training.spread import clip, computing, exchanging, open_accelerator, spread, summed
 from model.training.stages import Training, choose_weights, rate_at, weight_groups
 
 
@@ -43,6 +43,8 @@ class Run:
     tensorboard: bool = False
     dtype: str = "auto"
     """Of the weights that are written at the end; auto: as the model it began from."""
+    shard: bool = False
+    """Each process holds a share of every weight, gradient and moment instead of a copy (FSDP)."""
     readers: int = 2
     """Threads that open and cut pictures ahead of the step that needs them."""
 
@@ -94,7 +96,7 @@ def _train(
     choose_weights(dragonfly, training)
     if training.checkpointing:
         dragonfly.activation_checkpointing_enable()
-    learner = spread(Learner(dragonfly), accelerator).train()
+    learner = spread(Learner(dragonfly), accelerator, shard=run.shard).train()
     optimizer = torch.optim.AdamW(
         weight_groups(learner.named_parameters(), training.decay), lr=training.highest_rate
     )
@@ -189,7 +191,8 @@ class _Teacher:
         total = torch.zeros((), device=accelerator.device)
         for place, piece in enumerate(pieces, start=1):
             with exchanging(self.learner, place == len(pieces)):
-                loss = self.learner(piece.to(accelerator.device))
+                with computing(self.learner, accelerator):
+                    loss = self.learner(piece.to(accelerator.device))
                 # Processes average their gradients; the sum is wanted.
                 accelerator.backward(loss * (accelerator.num_processes / tokens))
             total = total + loss.detach()

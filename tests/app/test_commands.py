@@ -2,6 +2,8 @@
 
 import io
 import sqlite3
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -143,3 +145,39 @@ def test_progress_in_a_log_is_a_line_for_each_tenth(capsys):
     said = capsys.readouterr().err
     assert "\r" not in said
     assert said.splitlines()[::5] == ["  0% drawings", " 50% drawings", "100% drawings"]
+
+
+def test_every_setting_of_a_training_has_an_option(monkeypatch, tmp_path):
+    """What Python offers, the command line does; each option reaches the setting it names."""
+    from model.training import loop
+    from model.training.stages import Training
+
+    given = {
+        "--stage": "adapter", "--loss": "whole", "--epochs": "2.5", "--steps": "9", "--batch": "6",
+        "--rate": "0.5", "--warmup": "0.2", "--decay": "0.3", "--clip": "0.7", "--words": "99", "--seed": "4",
+        "--precision": "bfloat16", "--rank": "3", "--alpha": "5", "--dropout": "0.1", "--micro-batch": "2",
+        "--save-every": "8", "--keep": "7", "--data": "r", "--model": "m", "--out": "o", "--images": "i",
+        "--device": "cpu", "--result-dtype": "float16", "--readers": "1",
+    }  # fmt: skip
+    flags = ["--no-join", "--gradient-checkpointing", "--resume", "--tensorboard", "--shard"]
+    seen = []
+    monkeypatch.setattr(loop, "train", lambda *them, **_: seen.append(them[:2]) or loop.Outcome(9, 9, None))
+
+    assert main(["train", *(word for pair in given.items() for word in pair), *flags]) == 0
+
+    run, training = seen[0]
+    assert asdict(training) == {
+        "stage": "adapter", "loss": "whole", "epochs": 2.5, "steps": 9, "batch": 6, "rate": 0.5, "warmup": 0.2,
+        "decay": 0.3, "clip": 0.7, "words": 99, "join": False, "seed": 4, "precision": "bfloat16", "rank": 3,
+        "scale": 5.0, "dropout": 0.1, "micro_batch": 2, "gradient_checkpointing": True, "save_every": 8, "keep": 7,
+    }  # fmt: skip
+    assert asdict(run) == {
+        "model": Path("m"), "records": Path("r"), "out": Path("o"), "images": Path("i"), "resume": True,
+        "device": "cpu", "tensorboard": True, "dtype": "float16", "shard": True, "readers": 1,
+    }  # fmt: skip
+
+    assert main(["train", "--stage", "all", "--data", "r", "--model", "m", "--out", "o"]) == 0
+
+    run, training = seen[1]
+    assert training == Training(stage="all")
+    assert run == loop.Run(model=Path("m"), records=Path("r"), out=Path("o"), device="auto")

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from accelerate.state import AcceleratorState
 from PIL import Image
+from safetensors.torch import load_file
 from transformers import CLIPVisionConfig, LlamaConfig
 
 from model.configuration_dragonfly import DragonflyConfig
@@ -55,19 +57,16 @@ def tiny():
     return tiny_model
 
 
-@pytest.fixture
-def tiny_folder(tmp_path) -> Path:
+def write_model(folder: Path) -> Path:
     """The tiny v1 model as a checkpoint folder."""
     model, processor = tiny_model()
-    model.save_pretrained(tmp_path / "model")
-    processor.save_pretrained(tmp_path / "model")
-    return tmp_path / "model"
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
 
 
-@pytest.fixture
-def drawn_records(tmp_path) -> Path:
+def write_records(folder: Path) -> Path:
     """Seven pictures of noise with one to three questions each, as a file of records."""
-    folder = tmp_path / "data"
     folder.mkdir()
     chance = np.random.default_rng(5)
     lines = []
@@ -81,6 +80,34 @@ def drawn_records(tmp_path) -> Path:
     file = folder / "records.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return file
+
+
+def kept(folder: Path) -> tuple[dict[str, torch.Tensor], Any]:
+    """Weights and optimizer of a checkpoint."""
+    return load_file(folder / "weights.safetensors"), torch.load(folder / "optimizer.pt", weights_only=True)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal bit for bit, tensors and all."""
+    if isinstance(one, torch.Tensor):
+        return one.dtype == other.dtype and torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):  # AdamW takes its betas as either
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+@pytest.fixture
+def tiny_folder(tmp_path) -> Path:
+    """The tiny v1 model as a checkpoint folder."""
+    return write_model(tmp_path / "model")
+
+
+@pytest.fixture
+def drawn_records(tmp_path) -> Path:
+    """Seven pictures of noise with one to three questions each, as a file of records."""
+    return write_records(tmp_path / "data")
 
 
 @pytest.fixture(autouse=True)

@@ -7,14 +7,19 @@ from dataclasses import replace
 import pytest
 import torch
 from accelerate.state import AcceleratorState
-from safetensors.torch import load_file
+from peft import PeftModel
+from PIL import Image
+from safetensors.torch import load_file, save_file
 
+from model.checkpoints import fingerprint, read_card
 from model.engine import load_model
 from model.errors import RecordsUnusable, TrainingUnusable
+from model.processing_dragonfly import DragonflyProcessor
 from model.training.keeping import newest, written_whole
 from model.training.loop import Run, train
 from model.training.results import merge
-from model.training.stages import Training
+from model.training.stages import Training, peft_quiet
+from tests.model.training.conftest import kept, same
 
 SIX = {"batch": 4, "micro_batch": 2, "steps": 6, "rate": 1e-3, "save_every": 3}
 
@@ -25,25 +30,9 @@ def run(tiny_folder, drawn_records, tmp_path):
     return Run(model=tiny_folder, records=drawn_records, out=tmp_path / "out")
 
 
-def kept(folder):
-    """Weights and optimizer of a checkpoint."""
-    return load_file(folder / "weights.safetensors"), torch.load(folder / "optimizer.pt", weights_only=True)
-
-
 def log_of(out):
     """Lines of a training's table."""
     return (out / "log.csv").read_text().splitlines()
-
-
-def same(one, other):
-    """Equal bit for bit, tensors and all."""
-    if isinstance(one, torch.Tensor):
-        return one.dtype == other.dtype and torch.equal(one, other)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple):  # AdamW takes its betas as either
-        return len(one) == len(other) and all(map(same, one, other))
-    return one == other
 
 
 @pytest.mark.parametrize("stage", ["projector", "all", "adapter"])
@@ -113,6 +102,75 @@ def test_an_adapter_merges_into_the_model_it_was_made_for(run, tmp_path):
     assert torch.equal(after["lm_head.weight"], before["lm_head.weight"])
     with pytest.raises(TrainingUnusable, match="adapter_config"):
         merge(run.model, run.model, tmp_path / "none")
+    with pytest.raises(TrainingUnusable, match="there already"):
+        merge(run.model, run.out / "adapter", merged)
+
+
+def test_a_merged_model_scores_as_the_model_with_its_adapter(run, tmp_path):
+    """Logits of every position, against PEFT's own way of running the adapter beside the weights.
+
+    The adapter is given large weights, so that it changes the logits by far more than rounding does. In
+    bfloat16 each weight is the one of float32, rounded once.
+    """
+    train(run, Training(stage="adapter", rank=4, **(SIX | {"steps": 1})))
+    file = run.out / "adapter" / "adapter_model.safetensors"
+    torch.manual_seed(2)
+    save_file({name: 0.2 * torch.randn_like(one) for name, one in load_file(file).items()}, file)
+    processor = DragonflyProcessor.from_pretrained(run.model)
+    batch = processor(text=["What?"], images=[Image.effect_noise((24, 20), 90)], is_generate=True)
+    plain = load_model(run.model, device="cpu", dtype="float32")
+    with torch.no_grad():
+        without = plain(**batch).logits
+        with peft_quiet():
+            beside = PeftModel.from_pretrained(plain, str(run.out / "adapter")).eval()(**batch).logits
+
+        merge(run.model, run.out / "adapter", tmp_path / "merged")
+
+        merged = load_model(tmp_path / "merged", device="cpu", dtype="auto")
+        found = merged(**batch).logits
+    scale = beside.abs().max()
+    assert (found - beside).abs().max() < 1e-5 * scale
+    assert (without - beside).abs().max() > 0.2 * scale
+
+    load_model(run.model, device="cpu", dtype="bfloat16").save_pretrained(tmp_path / "rounded")
+    DragonflyProcessor.from_pretrained(run.model).save_pretrained(tmp_path / "rounded")
+    merge(tmp_path / "rounded", run.out / "adapter", tmp_path / "short")
+    exact = load_model(tmp_path / "rounded", device="cpu", dtype="float32")
+    parts = load_file(file)
+    for name, one in load_model(tmp_path / "short", device="cpu", dtype="auto").named_parameters():
+        expected = exact.get_parameter(name).data
+        layer = f"base_model.model.{name.removesuffix('.weight')}"
+        if f"{layer}.lora_A.weight" in parts:
+            expected = expected + 32 / 4 * parts[f"{layer}.lora_B.weight"] @ parts[f"{layer}.lora_A.weight"]
+        assert one.dtype == torch.bfloat16
+        # One place of bfloat16 at most: the product may be added up in another order.
+        torch.testing.assert_close(one.float(), expected.to(torch.bfloat16).float(), rtol=2**-7, atol=1e-6)
+
+
+def test_an_adapter_of_another_model_is_refused(run, tmp_path):
+    """Other shapes: a sentence, and nothing is written."""
+    train(run, Training(stage="adapter", rank=4, **(SIX | {"steps": 1})))
+    file = run.out / "adapter" / "adapter_model.safetensors"
+    save_file({name: one[..., :-1].contiguous() for name, one in load_file(file).items()}, file)
+
+    with pytest.raises(TrainingUnusable, match="not made for this model"):
+        merge(run.model, run.out / "adapter", tmp_path / "merged")
+
+    assert not (tmp_path / "merged").exists()
+
+
+def test_what_descends_from_the_demonstration_says_so(run, tmp_path):
+    """Licence and watermark of the model it began from go with the weights; its measured figures do not."""
+    facts = {"name": "Drawn", "demonstration": True, "licence": "X", "accuracy": {"pooled": 0.9}}
+    card = run.model / "card.json"
+    card.write_text(json.dumps(facts | {"fingerprint": fingerprint(run.model)}))
+
+    train(run, Training(stage="projector", **(SIX | {"steps": 1})))
+
+    said = read_card(run.out / "model")
+    assert (said.name, said.demonstration, said.licence) == ("Drawn, trained further", True, "X")
+    assert said.fingerprint != fingerprint(run.model)
+    assert "accuracy" not in json.loads((run.out / "model" / "card.json").read_text())
 
 
 def test_training_learns(run):
