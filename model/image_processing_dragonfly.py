@@ -24,7 +24,7 @@ RESCALE = 0.00392156862745098
 class DragonflyImageProcessor(BaseImageProcessor):
     """Cuts and normalises; its settings are saved in preprocessor_config.json."""
 
-    model_input_names = ["image_patches"]  # noqa: RUF012
+    model_input_names = ["pixel_values", "image_patches"]  # noqa: RUF012
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class DragonflyImageProcessor(BaseImageProcessor):
         side = crop_size["height"] if isinstance(crop_size, dict) else crop_size
         base = V1 if (zoom_version or ("v1" if side == V1.crop_px else "v2")) == "v1" else V2
         self.crop_size = {"height": side, "width": side}
+        self.size = dict(self.crop_size)  # a server draws its first, empty picture at this size
         self.image_mean, self.image_std, self.rescale_factor = (
             list(image_mean),
             list(image_std),
@@ -79,6 +80,10 @@ class DragonflyImageProcessor(BaseImageProcessor):
         """`image_patches`: a list with one float32 (crops, 3, S, S) tensor for each picture."""
         pictures = images if isinstance(images, list | tuple) else [images]
         return BatchFeature({"image_patches": [self.crops_of(picture) for picture in pictures]})
+
+    def stacked(self, pictures: Sequence[Any]) -> torch.Tensor:
+        """All crops in one tensor, as a server takes them: float32 (pictures, crops, 3, S, S)."""
+        return torch.stack([self.crops_of(picture) for picture in pictures])
 
     def crops_of(self, picture: Any) -> torch.Tensor:
         """Normalised crops of one picture: float32 (crops, 3, S, S); raises PicturesUnusable."""

@@ -26,6 +26,7 @@ from transformers.modeling_outputs import (
     BaseModelOutputWithPooling,
     CausalLMOutputWithPast,
 )
+from transformers.utils.generic import can_return_tuple
 
 from model.configuration_dragonfly import DragonflyConfig
 from model.zoom import pool_tokens, select_crops
@@ -108,9 +109,12 @@ class DragonflyModel(DragonflyPreTrainedModel):
         return [None if one is None else self.look(next(parts)) for one in image_patches]
 
     def get_image_features(self, pixel_values: Tensor, **_: Any) -> BaseModelOutputWithPooling:
-        """Visual embeddings of whole pictures, their crops stacked: rows in the order of the placeholders."""
-        pictures = self.encode_crops(pixel_values).split(self.config.zoom_plan.crops)
-        return BaseModelOutputWithPooling(pooler_output=torch.cat([self.look(one)[0] for one in pictures]))
+        """What a server asks for: (pictures, crops, 3, S, S) to (pictures, visual tokens, text width).
+
+        A picture is one item, because its crops do not share its visual tokens evenly.
+        """
+        pictures = self.encode_crops(pixel_values.flatten(0, 1)).split(pixel_values.shape[1])
+        return BaseModelOutputWithPooling(pooler_output=torch.stack([self.look(one)[0] for one in pictures]))
 
     def embed(
         self, input_ids: Tensor, image_patches: Sequence[Tensor | None] | None, indices: Tensor | None
@@ -131,6 +135,7 @@ class DragonflyModel(DragonflyPreTrainedModel):
             kept.append(seen[1])
         return torch.stack(rows), kept
 
+    @can_return_tuple  # type: ignore[untyped-decorator]
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -147,7 +152,6 @@ class DragonflyModel(DragonflyPreTrainedModel):
         if inputs_embeds is None:
             assert input_ids is not None
             inputs_embeds, kept = self.embed(input_ids, image_patches, image_patches_indices)
-        kwargs.pop("return_dict", None)
         output = self.language_model(
             inputs_embeds=inputs_embeds,
             attention_mask=attention_mask,
@@ -179,6 +183,7 @@ class DragonflyForCausalLM(DragonflyPreTrainedModel, GenerationMixin):
     def get_output_embeddings(self) -> nn.Module:
         return self.lm_head
 
+    @can_return_tuple  # type: ignore[untyped-decorator]
     def forward(
         self,
         input_ids: Tensor | None = None,

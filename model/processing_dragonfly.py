@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerFast
 from transformers.image_processing_utils import BatchFeature
-from transformers.processing_utils import ProcessorMixin
+from transformers.processing_utils import MultiModalData, ProcessorMixin
 
 from model.configuration_dragonfly import IMAGE_TOKEN, NEWLINE_TOKEN, DragonflyConfig
 from model.crops import ZoomPlan
@@ -22,6 +22,35 @@ BEGIN, END, TURN_END = "<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>"
 USER = "<|start_header_id|>user<|end_header_id|>\n\n"
 ASSISTANT = "<|start_header_id|>assistant<|end_header_id|>\n\n"
 STYLE = "llava-hd"
+
+
+# For a server: every picture's placeholder, the begin token, then the turns. Newlines stand inside quotes,
+# where no whitespace rule of the template reaches them; "<|" in a text would spell a special token.
+CHAT_TEMPLATE = (
+    "{%- for message in messages -%}"
+    "{%- if message['role'] not in ['user', 'assistant'] -%}"
+    "{{ raise_exception('The model knows the roles user and assistant only.') }}"
+    "{%- endif -%}"
+    "{%- if message['content'] is not string -%}"
+    "{%- for part in message['content'] -%}"
+    "{%- if part['type'] in ['image', 'image_url'] -%}{{ '" + IMAGE_TOKEN + "' }}{%- endif -%}"
+    "{%- endfor -%}"
+    "{%- endif -%}"
+    "{%- endfor -%}"
+    "{{ '" + BEGIN + "' }}"
+    "{%- for message in messages -%}"
+    "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' }}"
+    "{%- if message['content'] is string -%}"
+    "{{ message['content'] | replace('<|', '< |') }}"
+    "{%- else -%}"
+    "{%- for part in message['content'] -%}"
+    "{%- if part['type'] == 'text' -%}{{ part['text'] | replace('<|', '< |') }}{%- endif -%}"
+    "{%- endfor -%}"
+    "{%- endif -%}"
+    "{{ '" + TURN_END + "' }}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{%- endif -%}"
+)
 
 
 def chat(text: str) -> str:
@@ -41,7 +70,13 @@ class DragonflyBatch(BatchFeature):
 
 
 class DragonflyProcessor(ProcessorMixin):
-    """Tokenizer and image processor as one."""
+    """Tokenizer and image processor as one.
+
+    Called as the original is, it gives rows with their pictures; called as a server does, with placeholders
+    in the text, it goes the library's way (`ProcessorMixin.__call__`) and fills them in.
+    """
+
+    text_kwargs = {"add_special_tokens": False}  # noqa: RUF012 - the begin token stands behind the pictures
 
     def __init__(
         self,
@@ -55,7 +90,7 @@ class DragonflyProcessor(ProcessorMixin):
         self.image_processor = DragonflyImageProcessor.like(image_processor)
         self.tokenizer = tokenizer
         self.image_encoding_style = image_encoding_style
-        self.chat_template = None
+        self.chat_template = CHAT_TEMPLATE
         self.image_token, self.image_token_id = IMAGE_TOKEN, self._id(IMAGE_TOKEN)
         self.newline_token_id, self.begin_id, self.end_id = (
             self._id(NEWLINE_TOKEN),
@@ -106,15 +141,21 @@ class DragonflyProcessor(ProcessorMixin):
         max_length: int | None = None,
         return_tensors: str | None = "pt",
         is_generate: bool = False,
-        **_: Any,
-    ) -> DragonflyBatch:
+        **kwargs: Any,
+    ) -> BatchFeature:
         """input_ids, attention_mask, image_patches_indices (-1 for text) and image_patches.
 
         text: one prompt, special tokens included, for each row; images: one picture or None for each row.
-        Rows are padded on the left to generate, on the right to train.
+        Rows are padded on the left to generate, on the right to train. Where the text holds placeholders,
+        one for each picture: input_ids, attention_mask and pixel_values (pictures, crops, 3, S, S) instead.
         raises: PromptTooLong, PicturesUnusable
         """
         prompts = [text] if isinstance(text, str) else list(text or [])
+        if any(self.image_token in prompt for prompt in prompts):
+            served: BatchFeature = super().__call__(
+                images=images, text=text, return_tensors=return_tensors, **kwargs
+            )
+            return served
         pictures = list(images) if isinstance(images, list | tuple) else [images] * len(prompts)
         if len(pictures) != len(prompts) or not prompts:
             raise PicturesUnusable(prompts=len(prompts), pictures=len(pictures))
@@ -152,6 +193,23 @@ class DragonflyProcessor(ProcessorMixin):
         batch = DragonflyBatch(data, tensor_type="pt")
         batch["image_patches"] = list(patches)
         return batch
+
+    def replace_image_token(self, image_inputs: dict[str, Any], image_idx: int, **_: Any) -> str:
+        """What stands for one placeholder: `visual_ids` as text; the same for every picture."""
+        return "".join(IMAGE_TOKEN * count + NEWLINE_TOKEN for count in self.zoom_plan.segments)
+
+    def _process_images(self, images: Any, **_: Any) -> tuple[dict[str, Any], list[str]]:
+        crops = self.image_processor.stacked(images if isinstance(images, list | tuple) else [images])
+        return {"pixel_values": crops}, [self.replace_image_token({}, i) for i in range(len(crops))]
+
+    def _get_num_multimodal_tokens(
+        self, image_sizes: Sequence[Sequence[int]] | None = None, **_: Any
+    ) -> MultiModalData:
+        """Positions of each picture (newlines included), and its rows in pixel_values: whatever its size."""
+        count = len(image_sizes or ())
+        return MultiModalData(
+            num_image_tokens=[self.zoom_plan.visual_positions] * count, num_image_patches=[1] * count
+        )
 
     def visual_ids(self) -> list[int]:
         """The ids of one picture: a placeholder for each token, a newline after each crop."""

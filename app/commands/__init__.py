@@ -140,6 +140,14 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         ],
         models.convert,
     ),
+    "export": (
+        "Write a checkpoint as a folder that a model server (vLLM) loads, with the code it needs.",
+        [
+            (("source",), {**PATH, "help": "checkpoint folder"}),
+            (("target",), {**PATH, "help": "folder to write; empty or not there yet"}),
+        ],
+        models.export,
+    ),
     "train": (training.HELP, training.ARGUMENTS, training.train),
     "merge-adapter": (training.MERGE_HELP, training.MERGE_ARGUMENTS, training.merge_adapter),
     "train-demo": (
@@ -249,6 +257,7 @@ EXAMPLES: dict[str, str] = {
     ),
     "ask": "  dragonfly-med ask chest.dcm 'Is the heart enlarged?'",
     "convert": "  dragonfly-med convert ~/Llama-3-8B-Dragonfly-Med-v1 /srv/med",
+    "export": "Prints the name to serve it under.\n\n  dragonfly-med export /srv/med /srv/med-served",
     "train": training.EXAMPLE,
     "merge-adapter": training.MERGE_EXAMPLE,
     "train-demo": "  dragonfly-med train-demo /tmp/demo-model",

@@ -20,6 +20,18 @@ def convert(settings: Settings, options: Namespace) -> int:
     return 0
 
 
+def export(settings: Settings, options: Namespace) -> int:
+    """A folder for a model server."""
+    from model.export import export as run
+
+    name = run(options.source, options.target, progress)
+    sys.stdout.write(
+        f"\n{options.target}: serve it as {name}, for example\n"
+        f"  vllm serve {options.target} --trust-remote-code --model-impl transformers --served-model-name {name}\n"
+    )
+    return 0
+
+
 def train_demo(settings: Settings, options: Namespace) -> int:
     """Train, measure, write the card."""
     from model.demo.evaluate import evaluate_demo as measure
