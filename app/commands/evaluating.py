@@ -37,6 +37,15 @@ ARGUMENTS: list[tuple[tuple[str, ...], dict[str, Any]]] = [
         ("--temperature",),
         {"type": float, "default": 0.0, "help": "how words are chosen; 0 takes the likeliest"},
     ),
+    (
+        ("--compare",),
+        {
+            **PATH,
+            "nargs": 2,
+            "metavar": ("RUN_A", "RUN_B"),
+            "help": "folders of two finished runs over the same examples: B minus A, in pairs",
+        },
+    ),
     (("--readers",), {"type": int, "default": 4, "help": "questions asked at the same time"}),
 ]
 HELP = (
@@ -46,13 +55,16 @@ HELP = (
 EXAMPLE = (
     "Device and precision are those of the settings.\n\n"
     "  dragonfly-med evaluate\n"
-    "  dragonfly-med evaluate --task path-vqa --data ~/PathVQA --model /srv/med --out runs/path-vqa"
+    "  dragonfly-med evaluate --task path-vqa --data ~/PathVQA --model /srv/med --out runs/path-vqa\n"
+    "  dragonfly-med evaluate --compare runs/path-vqa runs/path-vqa-tuned --out runs/compared"
 )
 STOPPED = 3
 
 
 def evaluate(settings: Settings, options: Namespace) -> int:
-    """Run a task, or list them."""
+    """Run a task, compare two runs, or list the tasks."""
+    if options.compare:
+        return _compare(options)
     if not options.task:
         return _list()
     if options.data is None or options.out is None:
@@ -60,6 +72,15 @@ def evaluate(settings: Settings, options: Namespace) -> int:
             "An evaluation needs --data, the folder of the data set, and --out, a folder of its own."
         )
     return _run(settings, options)
+
+
+def _compare(options: Namespace) -> int:
+    from model.evaluation.comparison import compare_runs, markdown, write_comparison
+
+    found = compare_runs(*options.compare)
+    page = write_comparison(found, options.out) if options.out else markdown(found)
+    sys.stdout.write(page)
+    return 0
 
 
 def _list() -> int:

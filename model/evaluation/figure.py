@@ -28,14 +28,14 @@ class Bar:
     marks: tuple[Mark, ...] = ()
 
 
-def figure(title: str, bars: Sequence[Bar], note: str) -> str:
-    """SVG text; the axis is percent from 0, or from below it, to 100 or the highest value."""
+def figure(title: str, bars: Sequence[Bar], note: str, *, top: float = 100.0) -> str:
+    """SVG text; the axis is percent from 0, or from below it, to `top` or above it."""
     values = [value for one in bars for value in (one.low, one.high, *(mark.value for mark in one.marks))]
-    first, last = min(0.0, *values, 0.0), max(100.0, *values, 100.0)
+    first, last = min([0.0, *values]), max([top, *values])
     height, width = TOP_PX + ROW_PX * len(bars) + 46, LEFT_PX + PLOT_PX + RIGHT_PX
 
     def across(value: float) -> str:
-        return f"{LEFT_PX + PLOT_PX * (value - first) / (last - first):.1f}"
+        return f"{LEFT_PX + PLOT_PX * (value - first) / ((last - first) or 1):.1f}"
 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '

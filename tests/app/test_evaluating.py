@@ -5,10 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from app.cli import main
@@ -39,32 +39,59 @@ def lines(path):
     return path.read_text().count("\n") if path.is_file() else 0
 
 
-@pytest.mark.parametrize(("name", "by"), [("vqa-rad", signal.SIGINT), ("roco", signal.SIGTERM)])
-def test_an_evaluation_interrupted_and_resumed_gives_the_same_scorecard(name, by, tmp_path, capsys):
-    """Stopped by a signal between two answers, gone on with by the same command: equal files, byte for byte."""
-    made.MADE[name](tmp_path / "data", count=5)
-    told = ["--task", name, "--data", tmp_path / "data", "--max-new-tokens", "6"]
+def same_cards(first, second):
+    return all((first / name).read_bytes() == (second / name).read_bytes() for name in CARDS)
+
+
+def test_an_evaluation_interrupted_and_resumed_gives_the_same_scorecard(tmp_path, capsys):
+    """Stopped by Ctrl-C between two answers, gone on with by the same command: equal files, byte for byte."""
+    made.vqa_rad(tmp_path / "data", count=5)
+    told = ["--task", "vqa-rad", "--data", tmp_path / "data", "--max-new-tokens", "6"]
     assert main(["evaluate", *map(str, told), "--out", str(tmp_path / "whole")]) == 0
     shown = capsys.readouterr()
 
     # A pause before every token makes the moment of the signal certain: after the first answer, before the last.
     slow = command(*told, "--out", tmp_path / "part", "--readers", 1, DRAGONFLY_PACE_MS="100")
     answers = tmp_path / "part" / "answers.jsonl"
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while lines(answers) < 1 and slow.poll() is None and time.monotonic() < until:
         time.sleep(0.02)
-    slow.send_signal(by)
-    _, said = slow.communicate(timeout=120)
+    slow.send_signal(signal.SIGINT)
+    _, said = slow.communicate(timeout=300)
     assert slow.returncode == 3, said
     assert 1 <= lines(answers) < 5
     assert "have no answer yet; the same command goes on" in said
     assert not (tmp_path / "part" / "scorecard.json").exists()
 
     assert main(["evaluate", *map(str, told), "--out", str(tmp_path / "part")]) == 0
-    for file in CARDS:
-        assert (tmp_path / "part" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+    assert same_cards(tmp_path / "part", tmp_path / "whole")
     assert "| score | ours, 95 % interval | n |" in shown.out
     assert "nothing about patients" in shown.err
+
+
+def test_a_stop_by_the_system_is_gone_on_with_too(tmp_path, monkeypatch):
+    """Captions, stopped by SIGTERM; afterwards the process hears its signals as before."""
+    made.roco(tmp_path / "data", count=5)
+    told = ["evaluate", "--task", "roco", "--data", str(tmp_path / "data"), "--max-new-tokens", "6"]
+    before = signal.getsignal(signal.SIGTERM)
+    assert main([*told, "--out", str(tmp_path / "whole")]) == 0
+
+    def stop_after_one():
+        while lines(tmp_path / "part" / "answers.jsonl") < 1:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    watch = threading.Thread(target=stop_after_one)
+    monkeypatch.setenv("DRAGONFLY_PACE_MS", "100")
+    watch.start()
+    assert main([*told, "--out", str(tmp_path / "part"), "--readers", "1"]) == 3
+    watch.join()
+    monkeypatch.delenv("DRAGONFLY_PACE_MS")
+
+    assert 1 <= lines(tmp_path / "part" / "answers.jsonl") < 5
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert main([*told, "--out", str(tmp_path / "part")]) == 0
+    assert same_cards(tmp_path / "part", tmp_path / "whole")
 
 
 def test_the_demonstration_model_is_measured_on_its_own_drawings(tmp_path, capsys):
@@ -98,3 +125,19 @@ def test_tasks_are_listed_and_what_is_missing_is_said(tmp_path, capsys):
     assert "--data" in capsys.readouterr().err
     assert main(["evaluate", "--task", "x", "--data", str(tmp_path), "--out", str(tmp_path / "o")]) == 2
     assert "There is no task x; there are vqa-rad" in capsys.readouterr().err
+
+
+def test_two_runs_are_compared_by_the_command(tmp_path, capsys):
+    """Two ways of asking on the same examples; a folder that is no run is said."""
+    made.vqa_rad(tmp_path / "data", count=4)
+    told = ["evaluate", "--task", "vqa-rad", "--data", str(tmp_path / "data"), "--max-new-tokens", "4"]
+    assert main([*told, "--out", str(tmp_path / "a")]) == 0
+    assert main([*told, "--out", str(tmp_path / "b"), "--prompt", "evaluate_short"]) == 0
+    capsys.readouterr()
+
+    runs = [str(tmp_path / "a"), str(tmp_path / "b")]
+    assert main(["evaluate", "--compare", *runs, "--out", str(tmp_path / "c")]) == 0
+    assert "They differ in: wording." in capsys.readouterr().out
+    assert (tmp_path / "c" / "comparison.svg").is_file()
+    assert main(["evaluate", "--compare", runs[0], str(tmp_path)]) == 2
+    assert "not finished" in capsys.readouterr().err
