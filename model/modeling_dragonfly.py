@@ -66,6 +66,9 @@ class DragonflyModel(DragonflyPreTrainedModel):
         self.language_model = LlamaModel(config.text_config)
         self.image_encoder = CLIPVisionModel(config.vision_config)
         self.vision_embed_tokens = nn.Linear(config.vision_config.hidden_size, config.text_config.hidden_size)
+        if config.zoom_strategy == "learned":
+            # Its choice carries no gradient: it is taught elsewhere, and no stage of training changes it.
+            self.crop_scorer = nn.Linear(config.text_config.hidden_size, 1).requires_grad_(False)
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
@@ -91,7 +94,9 @@ class DragonflyModel(DragonflyPreTrainedModel):
         plan = self.config.zoom_plan
         low, middle, high = crops[:1], crops[1:5], crops[5:]
         if plan.version == "v1":
-            kept = select_crops(middle, high, plan.kept_per_middle, self.config.zoom_strategy)
+            strategy = self.config.zoom_strategy
+            scorer = self.crop_scorer if strategy == "learned" else None
+            kept = select_crops(middle, high, plan.kept_per_middle, strategy, scorer)
             return torch.cat([low, middle, high[kept]]).flatten(0, 1), kept
         pooled = pool_tokens(torch.cat([middle, high]), plan.side_tokens, plan.pool)
         return torch.cat([low.flatten(0, 1), pooled.flatten(0, 1)]), None
@@ -256,6 +261,7 @@ register_checkpoint_conversion_mapping(
         WeightRenaming(r"^language_model\.model\.", "model.language_model."),
         WeightRenaming(r"^image_encoder\.vision_model\.", "model.image_encoder."),
         WeightRenaming(r"^vision_embed_tokens\.", "model.vision_embed_tokens."),
+        WeightRenaming(r"^crop_scorer\.", "model.crop_scorer."),
     ],
     overwrite=True,
 )

@@ -7,18 +7,33 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-Strategy = Literal["faithful", "cosine"]
-"""How v1 chooses its high crops: by the published rule, or by the angle between the same means."""
+Strategy = Literal["faithful", "cosine", "learned"]
+"""How v1 chooses its high crops: by the published rule, by the angle between the same means, or by a scorer that
+was taught what to look for and lies in the checkpoint."""
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 
-def select_crops(middle: Tensor, high: Tensor, kept: int, strategy: Strategy = "faithful") -> Tensor:
-    """Indices of the high crops to keep, sorted.
+Scorer = Callable[[Tensor], Tensor]
+"""Scores of tokens: (..., width) to (..., 1)."""
+
+
+def select_crops(
+    middle: Tensor,
+    high: Tensor,
+    kept: int,
+    strategy: Strategy = "faithful",
+    scorer: Scorer | None = None,
+) -> Tensor:
+    """Indices of the high crops to keep, sorted; as many in every strategy.
 
     middle: (M, tokens, width), high: (M * n, tokens, width), both projected. Each middle crop looks at the n
     high crops that follow each other in raster order (not at those that lie inside it) and keeps those whose
-    mean scores highest beside its own: by dot product (v1's rule as published) or by cosine.
+    mean scores highest beside its own: by dot product (v1's rule as published) or by cosine. The learned strategy
+    keeps the best of all high crops, wherever they lie; a crop is worth what its best patch is.
     """
+    if strategy == "learned":
+        assert scorer is not None, "a configuration that names this strategy makes the scorer"
+        return scorer(high[:, 1:]).amax((1, 2)).topk(kept * middle.shape[0]).indices.sort().values
     groups = high.shape[0] // middle.shape[0]
     theirs = high.mean(1).reshape(middle.shape[0], groups, high.shape[-1])
     best = _SCORES[strategy](middle.mean(1), theirs).topk(kept, dim=1).indices
@@ -36,7 +51,7 @@ def _cosine(middle: Tensor, high: Tensor) -> Tensor:
     return _dot(normalize(middle, dim=-1), normalize(high, dim=-1))
 
 
-_SCORES: dict[Strategy, Callable[[Tensor, Tensor], Tensor]] = {"faithful": _dot, "cosine": _cosine}
+_SCORES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"faithful": _dot, "cosine": _cosine}
 
 
 def pool_tokens(tokens: Tensor, side: int, pool: int) -> Tensor:

@@ -111,13 +111,14 @@ class Training:
 def choose_weights(model: DragonflyForCausalLM, training: Training) -> Any:
     """Freeze what the stage does not train; the PEFT model around it for an adapter, else None.
 
-    The tower's last layer and its last norm are never computed, so they stay as they are in every stage.
+    The tower's last layer and its last norm are never computed, and a learned choice of crops carries no gradient,
+    so they stay as they are in every stage.
     """
     model.requires_grad_(False)
     if training.stage == "adapter":
         return with_adapter(model, training)
     last = model.config.vision_config.num_hidden_layers - 1
-    unused = (f"image_encoder.encoder.layers.{last}.", "image_encoder.post_layernorm.")
+    unused = (f"image_encoder.encoder.layers.{last}.", "image_encoder.post_layernorm.", "crop_scorer.")
     for name, weight in model.named_parameters():
         weight.requires_grad = (
             "vision_embed_tokens" in name
