@@ -11,6 +11,7 @@ DicomError
 ├── MissingHeader      a value that counts is absent
 ├── NoSuchFrame        asked for by a number that the file does not have
 ├── NoPixels           a report, plan or other object without a picture
+├── LabelPicture       the label of a slide, on which somebody's name is written
 ├── UnsupportedSyntax  compressed in a way that is not read here
 ├── TooLarge           over a limit, which is named
 ├── BadArchive         a ZIP that is not what it seems
@@ -97,6 +98,12 @@ class NoPixels(DicomError):
     """The object holds no picture."""
 
     code = "dicom.no_pixels"
+
+
+class LabelPicture(DicomError):
+    """The picture is the label of a slide, or shows the label beside the tissue."""
+
+    code = "dicom.label_picture"
 
 
 class UnsupportedSyntax(DicomError):

@@ -26,6 +26,7 @@ from dicom.errors import (
     EmptyFile,
     Headerless,
     InvalidHeader,
+    LabelPicture,
     MissingHeader,
     NoPixels,
     NotDicom,
@@ -74,6 +75,7 @@ READ = {
     "1.2.840.10008.1.2.5",
 }
 DEFLATED = "1.2.840.10008.1.2.1.99"
+WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 ALWAYS_INFLATED = 64 << 20
 """Up to here a ratio says nothing: an empty picture shrinks a thousandfold."""
@@ -195,6 +197,8 @@ def _parsed(stream: BinaryIO) -> Dataset:
 
 
 def _check_shape(dataset: Dataset, limits: Limits) -> None:
+    if str(dataset.get("SOPClassUID", "")) == WHOLE_SLIDE and _kinds(dataset) & {"LABEL", "OVERVIEW"}:
+        raise LabelPicture()
     if not has_pixels(dataset):
         kind = known_name(dataset.get("SOPClassUID"))
         # A file that stops between two elements ends like a whole one; its class and size tell that pixels are due.
@@ -216,6 +220,11 @@ def _check_shape(dataset: Dataset, limits: Limits) -> None:
         raise TooLarge(what="total", found=in_bytes(one * frames), limit=in_bytes(limits.total_bytes))
     if "PixelData" in dataset and not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         _check_native(dataset, rows * columns * samples * bits * frames)
+
+
+def _kinds(dataset: Dataset) -> set[str]:
+    value = dataset.get("ImageType") or ()
+    return {str(kind).upper() for kind in ([value] if isinstance(value, str) else value)}
 
 
 def _check_native(dataset: Dataset, bits: int) -> None:

@@ -8,12 +8,27 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_icc_profile, pixel_array
 
-from dicom.codestream import check_codestream
+from dicom.codestream import RLE, check_codestream
 from dicom.errors import Damaged, DicomError, TooLarge
 from dicom.guard import DEFLATED, number
 from dicom.windowing import Values
 
-BASELINE = "1.2.840.10008.1.2.4.50"
+PLUGINS = {
+    # Pillow refuses a cut baseline stream; imagecodecs would show a gray tail.
+    "50": "pillow",
+    "51": "imagecodecs",
+    "57": "imagecodecs",
+    "70": "imagecodecs",
+    "80": "pyjpegls",
+    "81": "pyjpegls",
+    "90": "pylibjpeg",
+    "91": "pylibjpeg",
+    "201": "pylibjpeg",
+    "202": "pylibjpeg",
+    "203": "pylibjpeg",
+}
+"""Who decodes which of the JPEG family. By name: pydicom takes the first it finds, which is GDCM where somebody
+installed that, and GDCM aborts the process for some files."""
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."
 
 
@@ -54,7 +69,7 @@ def _words(dataset: Dataset, index: int) -> Values:
     whole = _copy(dataset)
     whole.BitsStored, whole.PixelRepresentation = number(dataset, "BitsAllocated"), 0
     whole.HighBit = whole.BitsStored - 1
-    return np.asarray(pixel_array(whole, index=index)).astype(np.int64)
+    return np.asarray(pixel_array(whole, index=index, decoding_plugin=_plugin(dataset))).astype(np.int64)
 
 
 def words(dataset: Dataset, index: int) -> Values | None:
@@ -79,9 +94,14 @@ def _decoded(source: Path | bytes, dataset: Dataset, index: int) -> Values:
     if not syntax.is_encapsulated and syntax != DEFLATED and "PixelData" in dataset:
         # By place in the file: one frame of a film of 400 MB costs one frame of memory.
         return np.asarray(pixel_array(BytesIO(source) if isinstance(source, bytes) else source, index=index))
-    # Pillow refuses a cut baseline stream; imagecodecs would show a gray tail.
-    plugin = "pillow" if syntax == BASELINE else ""
-    return np.asarray(pixel_array(dataset, index=index, decoding_plugin=plugin))
+    return np.asarray(pixel_array(dataset, index=index, decoding_plugin=_plugin(dataset)))
+
+
+def _plugin(dataset: Dataset) -> str:
+    syntax = str(dataset.file_meta.TransferSyntaxUID)
+    if syntax == RLE:
+        return "pylibjpeg"
+    return PLUGINS.get(syntax.removeprefix(_JPEG_FAMILY), "")
 
 
 def _copy(dataset: Dataset) -> Dataset:
