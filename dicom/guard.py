@@ -244,7 +244,7 @@ def _count(dataset: Dataset, limits: Limits) -> None:
     stack, elements = [(dataset, 1)], 0
     while stack:
         one, depth = stack.pop()
-        elements += len(one)
+        elements += 1 + len(one)
         if depth > limits.depth:
             raise TooLarge(what="depth", found=f"> {limits.depth}", limit=limits.depth)
         if elements > limits.elements:

@@ -6,15 +6,12 @@ file that did it is an error like any other.
 """
 
 import contextlib
+import importlib
 import json
-import os
 import queue
 import resource
-import select
-import signal
-import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,15 +19,17 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from dicom.errors import BY_NAME, Damaged, DicomError, TookTooLong, TooLarge
+from dicom.errors import DicomError
 from dicom.guard import Limits
+from dicom.process import READY, Died, Process
 from dicom.profile import BASIC, Options
 from dicom.reading import Frame, Instance
 from dicom.render import View
 from dicom.windowing import Values, Window
 
 Source = Path | bytes
-READY, START_SECONDS = b"R", 60
+_ARRIVING = frozenset(["inspect", "deidentify", "told", "scope"])
+"""What is asked of files that arrive or leave; for the rest somebody waits in front of a screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +53,12 @@ class Decoder:
 
     def __init__(self, workers: int = 1, limits: Limits | None = None):
         self.limits = limits or Limits()
-        self._idle: queue.Queue[_Process] = queue.Queue()
+        # One process is left to those who look: files that arrive never take them all.
+        self._arriving = threading.BoundedSemaphore(max(1, workers - 1))
+        self._idle: queue.Queue[Process] = queue.Queue()
         self._closed = False
         for _ in range(workers):
-            self._idle.put(_Process(self.limits))
+            self._idle.put(Process(self.limits))
 
     def __enter__(self) -> "Decoder":
         return self
@@ -110,135 +111,38 @@ class Decoder:
         return self._ask("scope", source, view=asdict(view or View()))[0]
 
     def _ask(self, verb: str, source: Source, **arguments: Any) -> tuple[dict[str, Any], bytes]:
+        with self._arriving if verb in _ARRIVING else contextlib.nullcontext():
+            return self._asked(verb, source, arguments)
+
+    def _asked(self, verb: str, source: Source, arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         if self._closed:
             raise RuntimeError("The decoder is closed.")
         process = self._idle.get()
         try:
             if not process.is_alive:
                 process.kill()
-                process = _Process(self.limits)
+                process = Process(self.limits)
             return process.ask(verb, source, arguments)
-        except _Died as death:
+        except Died as death:
             process.kill()
             raise death.cause_for(self.limits) from death
         finally:
             if self._closed:
                 process.kill()
-            self._idle.put(process)
+            if process.is_alive or self._closed:
+                self._idle.put(process)
+            else:
+                # Whoever comes next takes one that is warm; this one's successor joins them when it is.
+                threading.Thread(target=self._replace, name="decoder", daemon=True).start()
 
-
-class _Died(Exception):
-    """A process gave no answer: it was silent too long (no status), or it ended."""
-
-    def __init__(self, status: int | None):
-        super().__init__(status)
-        self.status = status
-
-    def cause_for(self, limits: Limits) -> DicomError:
-        """What the reader is told: too much time, too much memory, or a file that breaks its codec."""
-        if self.status is None:
-            return TookTooLong(seconds=limits.wall_seconds)
-        if self.status == -signal.SIGXCPU:
-            return TookTooLong(seconds=limits.cpu_seconds)
-        if self.status == -signal.SIGKILL:
-            return TooLarge(what="memory")
-        return Damaged(what="codec", status=self.status)
-
-
-class _Process:
-    """One limited process and the pipes to it."""
-
-    def __init__(self, limits: Limits):
-        self.limits = limits
-        # Nothing of the parent's environment: it may hold the secrets of the installation.
-        environment = {
-            "PATH": os.environ.get("PATH", ""),
-            "PYTHONPATH": str(Path(__file__).parent.parent),
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-        }
-        self.child = subprocess.Popen(
-            [sys.executable, "-m", "dicom.sandbox", json.dumps(asdict(limits))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            cwd="/",
-            bufsize=0,
-        )
-        assert self.child.stdin is not None and self.child.stdout is not None
-        self.requests, self.answers = self.child.stdin.fileno(), self.child.stdout.fileno()
-        os.set_blocking(self.requests, False)
-        self.is_ready = False
-
-    @property
-    def is_alive(self) -> bool:
-        return self.child.poll() is None
-
-    def kill(self) -> None:
-        with contextlib.suppress(OSError):
-            self.child.kill()
-        self.child.wait()
-        for pipe in (self.child.stdin, self.child.stdout):
-            with contextlib.suppress(OSError):
-                assert pipe is not None
-                pipe.close()
-
-    def ask(self, verb: str, source: Source, arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        payload = source if isinstance(source, bytes) else b""
-        path = None if isinstance(source, bytes) else str(source.resolve())
-        request = {"verb": verb, "path": path, "size": len(payload), "arguments": arguments}
-        if not self.is_ready:
-            # The libraries it loads are no fault of the file: its time begins when they are there.
-            self._exactly(len(READY), time.monotonic() + START_SECONDS)
-            self.is_ready = True
-        deadline = time.monotonic() + self.limits.wall_seconds
-        for part in (json.dumps(request).encode() + b"\n", payload):
-            self._send(part, deadline)
-        length = int.from_bytes(self._exactly(8, deadline), "big")
-        head = json.loads(self._exactly(length, deadline))
-        data = self._exactly(int(head.get("size", 0)), deadline)
-        if "error" in head:
-            raise BY_NAME.get(head["error"], DicomError)(**head["facts"])
-        return head["facts"], data
-
-    def _send(self, data: bytes, deadline: float) -> None:
-        """All of it, or _Died: a process that stopped reading must not hold up the writer."""
-        rest = memoryview(data)
-        while rest:
-            _await(self.requests, select.POLLOUT, deadline)
-            try:
-                rest = rest[os.write(self.requests, rest[: 1 << 20]) :]
-            except BrokenPipeError as error:
-                raise _Died(self._status()) from error
-            except BlockingIOError:
-                continue
-
-    def _exactly(self, size: int, deadline: float) -> bytes:
-        data = bytearray()
-        while len(data) < size:
-            _await(self.answers, select.POLLIN, deadline)
-            part = os.read(self.answers, min(size - len(data), 1 << 20))
-            if not part:
-                raise _Died(self._status())
-            data += part
-        return bytes(data)
-
-    def _status(self) -> int:
-        """How it ended; one that only closed its pipes is ended."""
-        try:
-            return self.child.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            self.child.kill()
-            return self.child.wait()
-
-
-def _await(handle: int, event: int, deadline: float) -> None:
-    """Until the pipe is ready; poll and not select, which knows no handle above 1023."""
-    poll = select.poll()
-    poll.register(handle, event)
-    if not poll.poll(max(0, int((deadline - time.monotonic()) * 1000))):
-        raise _Died(None)
+    def _replace(self) -> None:
+        process = Process(self.limits)
+        # One that cannot start is put back all the same: the next who takes it tries again and is told.
+        with contextlib.suppress(Died):
+            process.wait_until_ready()
+        if self._closed:
+            process.kill()
+        self._idle.put(process)
 
 
 def _serve(limits: Limits, requests: BinaryIO, answers: BinaryIO) -> None:
@@ -247,6 +151,9 @@ def _serve(limits: Limits, requests: BinaryIO, answers: BinaryIO) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # It reads and answers; it never writes a file.
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    # Loaded before the first file comes, which then pays for nothing but itself.
+    for name in ("photos", "render", "deidentify", "lens", "scope"):
+        importlib.import_module(f"dicom.{name}")
     answers.write(READY)
     answers.flush()
     for line in iter(requests.readline, b""):

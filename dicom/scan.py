@@ -101,10 +101,9 @@ class Scan:
                 return False
             if self.open[-1].tag == PER_FRAME_GROUPS:
                 self.limit = min(self.limit + PER_FRAME_ELEMENTS, 100 * self.most)
+            self._count()
             return self._enter(header, self.open[-1].implicit)
-        self.elements += 1
-        if self.elements > self.limit:
-            raise TooLarge(what="elements", found=f"> {self.limit}", limit=self.limit)
+        self._count()
         if header.vr == b"SQ" or (header.length == UNDEFINED and header.vr in (b"UN", b"")):
             if header.tag == PIXEL_DATA:
                 return self._fragments(header)
@@ -117,6 +116,12 @@ class Scan:
         if self.at > self.size and header.tag <= PIXEL_DATA:
             raise Truncated(at=header.value, found=self.size - header.value, expected=header.length)
         return True
+
+    def _count(self) -> None:
+        """One more that an object is made of: an item of nothing costs as much as an element."""
+        self.elements += 1
+        if self.elements > self.limit:
+            raise TooLarge(what="elements", found=f"> {self.limit}", limit=self.limit)
 
     def _enter(self, header: _Header, implicit: bool) -> bool:
         end = None if header.length == UNDEFINED else header.value + header.length

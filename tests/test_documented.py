@@ -66,7 +66,7 @@ def test_only_the_settings_read_the_environment():
     }
 
     # The limited process is given the path of the interpreter, and nothing else of its surroundings.
-    assert readers <= {"dicom/sandbox.py"}
+    assert readers <= {"dicom/process.py"}
 
 
 @pytest.mark.parametrize("code", codes())
