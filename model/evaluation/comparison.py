@@ -95,7 +95,7 @@ def write_comparison(found: Mapping[str, Any], out: Path) -> str:
     save(out / CARD, found)
     write(out / TABLE, page)
     bars = [
-        Bar(one["score"], *(100 * one[name] for name in ("difference", "low", "high")), one["n"])
+        Bar(one["score"], 100 * one["difference"], 100 * one["low"], 100 * one["high"], one["n"])
         for one in found["differences"]
     ]
     write(out / FIGURE, figure(_title(found), bars, "Second minus first; 0 is no difference.", top=0.0))

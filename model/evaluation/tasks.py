@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model.errors import EvaluationUnusable
-from model.evaluation import choices, scoring
+from model.evaluation import choices, reports, scoring
 from model.evaluation.examples import Example, Kind
 from model.evaluation.loaders import captions, general, medical_vqa
 from model.prompts import Prompt, prompt, prompt_names
@@ -104,7 +104,7 @@ TASKS: dict[str, Task] = {
             title="IU X-Ray",
             load=captions.iu_xray,
             splits=(),
-            score=scoring.texts,
+            score=reports.reports,
             prompts=_REPORT,
             max_new_tokens=256,
             terms="CC BY-NC-ND 4.0 (Open-i, U.S. National Library of Medicine)",
@@ -146,7 +146,7 @@ TASKS: dict[str, Task] = {
             title="MIMIC-CXR",
             load=captions.mimic_cxr,
             splits=("test", "validate", "val", "train"),
-            score=scoring.texts,
+            score=reports.reports,
             prompts=_REPORT,
             max_new_tokens=256,
             terms="PhysioNet credentialed data use agreement: answers and scores per report stay with who signed it",
