@@ -46,6 +46,10 @@ ARGUMENTS: list[tuple[tuple[str, ...], dict[str, Any]]] = [
             "help": "folders of two finished runs over the same examples: B minus A, in pairs",
         },
     ),
+    (("--judge",), {"default": "", "help": "address of an OpenAI-compatible judge, for MM-Vet only"}),
+    (("--judge-model",), {"default": "", "help": "the judge's model"}),
+    (("--judge-prompt",), {**PATH, "help": "file with the benchmark's own few-shot prompt"}),
+    (("--judge-key",), {**PATH, "help": "file with the key of the judge's endpoint, where it wants one"}),
     (("--readers",), {"type": int, "default": 4, "help": "questions asked at the same time"}),
 ]
 HELP = (
@@ -72,6 +76,46 @@ def evaluate(settings: Settings, options: Namespace) -> int:
             "An evaluation needs --data, the folder of the data set, and --out, a folder of its own."
         )
     return _run(settings, options)
+
+
+class _Signals:
+    """Whether SIGINT or SIGTERM came meanwhile; afterwards they do what they did before."""
+
+    def __init__(self) -> None:
+        self._came = False
+        self._before: dict[int, Any] = {}
+
+    def __call__(self) -> bool:
+        return self._came
+
+    def __enter__(self) -> "_Signals":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._come)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _come(self, _number: int, _frame: object) -> None:
+        self._came = True
+
+
+def _judged(outcome: Any, options: Namespace, stop: _Signals) -> Any:
+    """Write the answers for the benchmark's own evaluator, and let a stated judge score them."""
+    from model.errors import EvaluationUnusable
+    from model.evaluation.judging import REFUSED, Judge, export, judged
+
+    export(outcome, options.out)
+    if not (options.judge and options.judge_model and options.judge_prompt):
+        raise EvaluationUnusable(REFUSED)
+    judge = Judge(
+        url=options.judge,
+        model=options.judge_model,
+        prompt=options.judge_prompt.read_text(encoding="utf-8").rstrip("\n"),
+        key=options.judge_key.read_text(encoding="utf-8").strip() if options.judge_key else "",
+    )
+    return judged(outcome, judge, options.out, progress=progress, stop=stop)
 
 
 def _compare(options: Namespace) -> int:
@@ -115,28 +159,23 @@ def _run(settings: Settings, options: Namespace) -> int:
     answerer = open_answerer(settings.model_copy(update=update))
     if answerer.card.demonstration:
         sys.stderr.write("Demonstration model: it knows drawings and nothing about patients.\n")
-    asked: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda received, _frame: asked.append(received)) for number in numbers]
-    try:
+    with _Signals() as asked:
         outcome = run(
             order,
             answerer,
             options.out,
             computed={"device": settings.device, "dtype": settings.dtype},
             progress=progress,
-            stop=lambda: bool(asked),
+            stop=asked,
         )
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-    if not outcome.whole:
-        why = f"{outcome.out_of_memory} did not fit into memory; " if outcome.out_of_memory else ""
-        sys.stderr.write(
-            f"\n{why}{outcome.open} of {outcome.binding.examples} examples have no answer yet; "
-            "the same command goes on.\n"
-        )
-        return STOPPED
-    card = write_scorecard(outcome, options.out)
+        if not outcome.whole:
+            why = f"{outcome.out_of_memory} did not fit into memory; " if outcome.out_of_memory else ""
+            sys.stderr.write(
+                f"\n{why}{outcome.open} of {outcome.binding.examples} examples have no answer yet; "
+                "the same command goes on.\n"
+            )
+            return STOPPED
+        lines = _judged(outcome, options, asked) if task(options.task).score is None else None
+    card = write_scorecard(outcome, options.out, lines)
     sys.stdout.write(f"\n{table(card)}\n\n{options.out / TABLE}\n")
     return 0

@@ -1,17 +1,29 @@
 """One example of a benchmark, and its pictures as the model takes them. No torch."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from model.errors import EvaluationUnusable
 
-Kind = Literal["open", "closed", "choice", "chart", "caption", "findings"]
+Kind = Literal["open", "closed", "choice", "chart", "people", "judged", "caption", "findings"]
 """How an example is asked and judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """A rectangle of a picture in pixels, covered in white with a letter on it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    letter: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +38,28 @@ class Example:
     split: str
     choices: tuple[str, ...] = ()
     indication: str = ""
+    covers: tuple[Cover, ...] = ()
+    """What is drawn over the first picture before it is shown."""
+
+
+def pictures_of(example: Example) -> list[np.ndarray]:
+    """The pictures as they are shown; raises EvaluationUnusable."""
+    read = [read_picture(path) for path in example.pictures]
+    return [covered(read[0], example.covers), *read[1:]] if example.covers else read
+
+
+def covered(picture: np.ndarray, covers: Sequence[Cover]) -> np.ndarray:
+    """A copy in which each rectangle is white and holds its letter in black, as large as fits."""
+    shown = Image.fromarray(picture)
+    draw = ImageDraw.Draw(shown)
+    for one in covers:
+        left, right = sorted((one.left, one.right))
+        top, bottom = sorted((one.top, one.bottom))
+        draw.rectangle((left, top, right, bottom), fill="white")
+        size = max(6, min(100, bottom - top, right - left))
+        middle = ((left + right) / 2, (top + bottom) / 2)
+        draw.text(middle, one.letter, fill="black", anchor="mm", font=ImageFont.load_default(size))
+    return np.asarray(shown)
 
 
 def read_picture(path: Path) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 
 from model.answers import Answerer, Completion, Sampling, never
 from model.errors import EvaluationUnusable, NotEnoughMemory, PicturesUnusable, PromptTooLong
-from model.evaluation.examples import Example, Kind, read_picture
+from model.evaluation.examples import Example, Kind, pictures_of
 from model.evaluation.record import Answers, Binding, Given, digest, facts, sampled, wording
 from model.evaluation.scoring import Answered, confidence
 from model.evaluation.tasks import asked, task
@@ -202,7 +202,7 @@ class _Asking:
         """One answer; None where it was stopped on the way, which leaves the example open."""
         example = self._examples[place]
         try:
-            pictures = [read_picture(path) for path in example.pictures]
+            pictures = pictures_of(example)
             *_, last = self._answerer.answer(
                 pictures,
                 asked(example, self._prompts[example.kind]),

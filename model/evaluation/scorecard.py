@@ -26,15 +26,19 @@ FAILED = {
 }
 
 
-def write_scorecard(outcome: Outcome, out: Path) -> dict[str, Any]:
+def write_scorecard(outcome: Outcome, out: Path, lines: Sequence[Line] | None = None) -> dict[str, Any]:
     """Score a whole run and write scorecard.json, .md, .svg, and rows.json to compare it by; returns the JSON values.
 
-    raises: EvaluationUnusable while examples are open, or for a task that is judged elsewhere
+    lines: the scores of a task that is judged elsewhere
+    raises: EvaluationUnusable while examples are open, or for such a task without them
     """
     if not outcome.whole:
         raise EvaluationUnusable(f"{outcome.open} examples have no answer yet: run it again to go on.")
     what = task(outcome.binding.task)
-    lines = what.score(outcome.answered)
+    if lines is None:
+        if what.score is None:
+            raise EvaluationUnusable(f"{what.title} is judged by another model: there is no score of ours.")
+        lines = what.score(outcome.answered)
     card = {
         "title": what.title,
         "run": asdict(outcome.binding),

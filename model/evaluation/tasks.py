@@ -11,7 +11,7 @@ from pathlib import Path
 from model.errors import EvaluationUnusable
 from model.evaluation import choices, reports, scoring
 from model.evaluation.examples import Example, Kind
-from model.evaluation.loaders import captions, general, medical_vqa
+from model.evaluation.loaders import captions, general, medical_vqa, pictured
 from model.prompts import Prompt, prompt, prompt_names
 
 WORDING = {
@@ -34,7 +34,8 @@ class Task:
     title: str
     load: Callable[[Path, str], list[Example]]
     splits: tuple[str, ...]
-    score: Callable[[Sequence[scoring.Answered]], list[scoring.Line]]
+    score: Callable[[Sequence[scoring.Answered]], list[scoring.Line]] | None
+    """None for what only another model can judge: answers are written, and no score."""
     prompts: Mapping[Kind, str]
     max_new_tokens: int
     terms: str
@@ -63,6 +64,8 @@ _REPORT: Mapping[Kind, str] = {"findings": "evaluate_report", "caption": "evalua
 _RANDOM_SPLIT = (
     "Papers split this set at random, each for itself: figures of two papers are not on the same pictures."
 )
+
+MMMU_READS = "as MMMU's evaluation reads, without its random choice where nothing can be read"
 
 TASKS: dict[str, Task] = {
     task.name: task
@@ -174,6 +177,54 @@ TASKS: dict[str, Task] = {
             prompts={"choice": "evaluate_choice"},
             max_new_tokens=64,
             terms="CC BY-NC-SA 4.0",
+        ),
+        Task(
+            name="ai2d",
+            title="AI2D",
+            load=pictured.ai2d,
+            splits=("test", "train"),
+            score=scoring.lettered(choices.parse_choice_mmmu, MMMU_READS),
+            prompts={"choice": "evaluate_choice"},
+            max_new_tokens=64,
+            terms="the Allen Institute's own, in the set's license.txt; not to be passed on",
+            notes=(
+                "Questions about letters are asked of the picture with each text covered by its letter. In which face "
+                "and size the letters were drawn for others' figures is not known.",
+            ),
+        ),
+        Task(
+            name="text-vqa",
+            title="TextVQA",
+            load=pictured.text_vqa,
+            splits=("val", "train"),
+            score=scoring.ten_answers,
+            prompts={"people": "evaluate_short"},
+            max_new_tokens=32,
+            terms=AS_STATED,
+            notes=(
+                "Asked without the words that an OCR program found, which some figures of others are given.",
+            ),
+        ),
+        Task(
+            name="mmmu",
+            title="MMMU",
+            load=pictured.mmmu,
+            splits=("validation", "dev", "test"),
+            score=scoring.mmmu,
+            prompts={"choice": "evaluate_choice", "open": "evaluate_short"},
+            max_new_tokens=64,
+            terms=AS_STATED,
+            notes=("Its authors draw a letter at random for what they cannot read; here that is wrong.",),
+        ),
+        Task(
+            name="mm-vet",
+            title="MM-Vet",
+            load=pictured.mm_vet,
+            splits=("all",),
+            score=None,
+            prompts={"judged": "question"},
+            max_new_tokens=256,
+            terms="non-commercial research and education only (its LICENSE_DATASET)",
         ),
         Task(
             name="chart-qa",

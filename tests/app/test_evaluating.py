@@ -141,3 +141,15 @@ def test_two_runs_are_compared_by_the_command(tmp_path, capsys):
     assert (tmp_path / "c" / "comparison.svg").is_file()
     assert main(["evaluate", "--compare", runs[0], str(tmp_path)]) == 2
     assert "not finished" in capsys.readouterr().err
+
+
+def test_mm_vet_is_answered_and_its_score_refused_without_a_judge(tmp_path, capsys):
+    """Status 2 with the sentence; the answers lie there for the benchmark's own evaluator."""
+    made.mm_vet(tmp_path / "data")
+    told = ["evaluate", "--task", "mm-vet", "--data", str(tmp_path / "data"), "--max-new-tokens", "4"]
+
+    assert main([*told, "--out", str(tmp_path / "out")]) == 2
+
+    assert "judged by another model, and none was stated" in capsys.readouterr().err
+    assert set(json.loads((tmp_path / "out" / "for-judging.json").read_text())) == {"v1_0", "v1_1"}
+    assert not (tmp_path / "out" / "scorecard.json").exists()

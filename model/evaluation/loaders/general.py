@@ -37,7 +37,11 @@ def pope(folder: Path, split: str) -> list[Example]:
 
 
 def science_qa(folder: Path, split: str) -> list[Example]:
-    """problems.json and pid_splits.json; only the questions that have a picture (images/SPLIT/ID/NAME)."""
+    """problems.json and pid_splits.json; only the questions that have a picture (images/SPLIT/ID/NAME).
+
+    `answer` is the place of the right choice from 0, `hint` the text that stands before the question; empty for most.
+    source: get_answer and get_context_text in the benchmark's models/base_prompt.py
+    """
     problems: Any = read_json(first_of(folder, ("problems.json",)))
     splits: Any = read_json(first_of(folder, ("pid_splits.json",)))
     if split not in splits:

@@ -167,6 +167,81 @@ def chart_qa(folder: Path) -> list[str]:
     return ["14", "Korea"]
 
 
+def ai2d(folder: Path) -> list[str]:
+    """A picture of the test set with a plain question and one about letters, and a picture of the training set."""
+    for number in (0, 12):
+        picture(folder / "images" / f"{number}.png", number, size=(120, 90))
+        questions = {
+            "What is shown?": {
+                "abcLabel": False,
+                "answerTexts": ["ears", "nose"],
+                "correctAnswer": 1,
+                "questionId": f"{number}.png-0",
+            },
+            "What is A?": {
+                "abcLabel": True,
+                "answerTexts": ["nose", "ears"],
+                "correctAnswer": 0,
+                "questionId": f"{number}.png-1",
+            },
+        }
+        put(
+            folder / "questions" / f"{number}.png.json",
+            {"imageName": f"{number}.png", "questions": questions},
+        )
+        text = {"T0": {"rectangle": [[10, 20], [50, 40]], "replacementText": "A", "value": "nose"}}
+        put(folder / "annotations" / f"{number}.png.json", {"text": text, "blobs": {}})
+    put(folder / "ai2d_test_ids.csv", "12\n")
+    return ["B", "A"]
+
+
+def text_vqa(folder: Path) -> list[str]:
+    """Ten answers to each question; val pictures lie with those of train."""
+    picture(folder / "train_images" / "0054c91397f2fe05.jpg", 8)
+    row = {"image_id": "0054c91397f2fe05", "image_classes": ["Sign"], "question": "what does it say?"}
+    put(
+        folder / "TextVQA_0.5.1_val.json",
+        {"dataset_type": "val", "data": [{**row, "question_id": 34602, "answers": ["stop"] * 10}]},
+    )
+    return ["stop"]
+
+
+def mmmu(folder: Path) -> list[str]:
+    """Options as the text of a list, two pictures, and an open question."""
+    for number in (1, 2):
+        picture(folder / "images" / f"validation_Art_1_{number}.png", number)
+    names = {f"image_{number}": None for number in range(1, 8)}
+    put(
+        folder / "validation.json",
+        [
+            {
+                **names, "id": "validation_Art_1", "question": "Which, <image 1> or <image 2>?", "answer": "B",
+                "options": "['the first', 'the second']", "question_type": "multiple-choice",
+                "image_1": "validation_Art_1_1.png", "image_2": "validation_Art_1_2.png",
+            },
+            {
+                **names, "id": "validation_Math_2", "question": "How much? <image 1>", "answer": "3.14", "options": "[]",
+                "question_type": "open", "image_1": "validation_Art_1_1.png",
+            },
+        ],
+    )  # fmt: skip
+    return ["B", "3.14"]
+
+
+def mm_vet(folder: Path) -> list[str]:
+    """Questions by their ids, answers with their joints."""
+    picture(folder / "images" / "v1_0.png", 9)
+    row = {"imagename": "v1_0.png", "capability": ["ocr", "math"]}
+    put(
+        folder / "mm-vet.json",
+        {
+            "v1_0": {**row, "question": "What is x?", "answer": "-1<AND>-5"},
+            "v1_1": {**row, "question": "What is d?", "answer": "1.25<OR>5/4"},
+        },
+    )
+    return ["x = -1", "5/4"]
+
+
 MADE: dict[str, Callable[[Path], list[str]]] = {
     "vqa-rad": vqa_rad,
     "slake": slake,
@@ -179,6 +254,10 @@ MADE: dict[str, Callable[[Path], list[str]]] = {
     "pope": pope,
     "science-qa": science_qa,
     "chart-qa": chart_qa,
+    "ai2d": ai2d,
+    "text-vqa": text_vqa,
+    "mmmu": mmmu,
+    "mm-vet": mm_vet,
 }
 """Each task's maker: it fills a folder and returns the gold answers in the order of the examples."""
 
