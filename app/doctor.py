@@ -25,6 +25,9 @@ def examine(settings: Settings) -> list[Line]:
 
 
 def _device(settings: Settings) -> Iterator[Line]:
+    if settings.model_server:
+        yield _server(settings)
+        return
     import torch
 
     if settings.device.startswith("cuda"):
@@ -42,6 +45,21 @@ def _device(settings: Settings) -> Iterator[Line]:
         )
 
 
+def _server(settings: Settings) -> Line:
+    from app.wiring import open_answerer
+
+    try:
+        card = open_answerer(settings).card
+    except Exception as error:
+        return Line(
+            "model server",
+            False,
+            type(error).__name__,
+            f"Start {settings.model_server} with the exported folder and its name; see deploy/README.md.",
+        )
+    return Line("model server", True, f"{card.name}, {card.architecture}, sha256 {card.fingerprint[:16]}")
+
+
 def _memory(settings: Settings) -> Iterator[Line]:
     pages, size = os.sysconf("SC_AVPHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     free = pages * size
@@ -54,6 +72,8 @@ def _memory(settings: Settings) -> Iterator[Line]:
 
 
 def _weights(settings: Settings) -> Iterator[Line]:
+    if settings.model_server:
+        return  # they lie where the server is
     from model.checkpoints import read_card
     from model.demo import DEMO_MODEL
 

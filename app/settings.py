@@ -62,6 +62,18 @@ class Settings(BaseSettings):
     model_path: Path | None = Field(
         None, description="Checkpoint folder of the worker; empty: the demonstration model."
     )
+    model_server: str = Field(
+        "",
+        description="Address of a model server (vLLM) that answers in the worker's place, for example http://127.0.0.1:8000; the checkpoint folder is then the exported one whose model it serves. Empty: the worker answers itself.",
+    )
+    model_server_key: Path | None = Field(None, description="File with the model server's key; empty: none.")
+    model_server_patience_seconds: float = Field(
+        60.0, description="Seconds without a word from the model server after which an answer fails."
+    )
+    model_server_ranks: bool = Field(
+        False,
+        description="The model server was started with --scheduling-policy priority: urgent questions go first.",
+    )
     device: str = Field("cpu", description="Device of the worker: cpu, cuda, cuda:1, mps.")
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="Precision of the weights."

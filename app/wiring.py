@@ -84,7 +84,12 @@ def wipe_scratch(settings: Settings) -> None:
 
 
 def open_answerer(settings: Settings) -> "Answerer":
-    """The model of this worker: the named checkpoint, or the demonstration; never one instead of the other."""
+    """The model of this worker: the named checkpoint, or the demonstration; never one instead of the other.
+
+    raises: ModelError; ValueError for settings that do not go together
+    """
+    if settings.model_server:
+        return _open_served(settings)
     from model.demo import DEMO_MODEL
     from model.engine import open_engine
 
@@ -95,4 +100,19 @@ def open_answerer(settings: Settings) -> "Answerer":
         threads=settings.threads,
         pace_ms=settings.pace_ms,
         readers=settings.worker_concurrency,
+    )
+
+
+def _open_served(settings: Settings) -> "Answerer":
+    """A model server; the worker itself loads neither weights nor the library that computes with them."""
+    from model.served import open_served
+
+    if settings.model_path is None:
+        raise ValueError("DRAGONFLY_MODEL_SERVER wants DRAGONFLY_MODEL_PATH: the exported folder it serves.")
+    return open_served(
+        settings.model_path,
+        settings.model_server,
+        key_file=settings.model_server_key,
+        patience_seconds=settings.model_server_patience_seconds,
+        ranks=settings.model_server_ranks,
     )

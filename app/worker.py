@@ -125,7 +125,7 @@ def run(settings: Settings) -> None:
         signal.signal(number, lambda *_: stopping.set())
     facts = {
         "model": jobs.model_facts(answerer.card),
-        "device": settings.device,
+        "device": settings.model_server or settings.device,
         "pace_ms": settings.pace_ms,
         "pid": os.getpid(),
         "node": socket.gethostname(),
@@ -136,7 +136,7 @@ def run(settings: Settings) -> None:
     beating.beat()
     with services.database.write(actor) as tx:
         tx.record("worker.started", model=answerer.card.fingerprint)
-    log.info("worker started", worker=identity, model=answerer.card.name, device=settings.device)
+    log.info("worker started", worker=identity, model=answerer.card.name, device=facts["device"])
     asyncio.run(_serve(settings, services, identity, stopping, beating))
     state.pool.shutdown()
     for answer_id in state.handed:

@@ -40,12 +40,15 @@ class Delta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoomBox:
-    """A crop in pixels of the picture handed in; `kept` says whether the language model received it."""
+    """A crop in pixels of the picture handed in; `kept` says whether the language model received it.
+
+    None where nobody here knows: v1 chooses its crops where it runs, and a model server does not tell.
+    """
 
     picture: int
     level: Level
     order: int
-    kept: bool
+    kept: bool | None
     x: float
     y: float
     width: float

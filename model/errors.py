@@ -7,7 +7,13 @@ ModelError
 ├── PicturesUnusable    no picture, or one that is not uint8 (rows, columns, 3)
 ├── RecordsUnusable     what is to be trained on is not what it should be; says which line
 ├── TrainingUnusable    what is asked of a training does not go together, or does not fit what it resumes
-└── EvaluationUnusable  data or answers that cannot be scored; says which file or line, and what to do
+├── EvaluationUnusable  data or answers that cannot be scored; says which file or line, and what to do
+├── PromptTooLongForServer  the words do not fit, says a model server, which does not say by how much
+├── ServerUnreachable   the model server cannot be reached
+├── ServerRefused       it answers with an error; says its status
+├── ServerSilent        it says nothing for too long
+├── ServerBroke         its answer breaks off, or is not one
+└── ServerServesAnother it serves another model than it should
 """
 
 from typing import Any
@@ -76,3 +82,42 @@ class EvaluationUnusable(_Explained):
     """The evaluation cannot be done."""
 
     code = "model.evaluation_unusable"
+
+
+class PromptTooLongForServer(ModelError):
+    """The question is too long for the model server."""
+
+    code = "model.too_long_for_server"
+
+
+class ServerUnreachable(ModelError):
+    """The model server cannot be reached."""
+
+    code = "model.server_unreachable"
+
+
+class ServerRefused(ModelError):
+    """The model server answered with an error."""
+
+    code = "model.server_refused"
+
+
+class ServerSilent(ModelError):
+    """The model server said nothing for too long."""
+
+    code = "model.server_silent"
+
+
+class ServerBroke(ModelError):
+    """The model server's answer broke off, or is none."""
+
+    code = "model.server_broke_off"
+
+    def __init__(self, reason: str):
+        super().__init__(reason=reason)
+
+
+class ServerServesAnother(ModelError):
+    """The model server serves another model."""
+
+    code = "model.server_serves_another"

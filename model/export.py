@@ -71,6 +71,7 @@ def export(source: Path, target: Path, progress: Progress = lambda _what, _share
         "fingerprint": found,
         "exported_from": card.fingerprint,
         "served_name": served_name,
+        "ends": [TURN_END, END],
         "crop_px": plan.crop_px,
         "patch_px": plan.patch_px,
     }

@@ -5,6 +5,7 @@ Written after reading vllm/model_executor/models/transformers (base.py, multimod
 """
 
 import json
+import threading
 from pathlib import Path
 
 import torch
@@ -80,6 +81,7 @@ class Backend:
         self.model.eval()
         self.processor = processor or AutoProcessor.from_pretrained(folder, **asked)
         self.tokenizer = self.processor.tokenizer
+        self._turn = threading.Lock()
         self.layers = {i: Memory() for i in range(self.text_config.num_hidden_layers)}
 
     def _load(self, folder):
@@ -196,16 +198,40 @@ class Backend:
                 if len(rows) > chunk:
                     ahead[name] = rows[chunk:], first + chunk
                     continue
-                scores = self.lm_head(hidden[-1]).log_softmax(-1)
-                token = int(scores.argmax())
+                token, log_probability = self._likeliest(hidden)
                 said[name].append(token)
-                logged[name].append(float(scores[token]))
+                logged[name].append(log_probability)
                 if token not in ends and len(said[name]) < max_tokens:
-                    ahead[name] = self.model.get_input_embeddings()(torch.tensor([token])), first + len(rows)
-        for layer in self.layers.values():
-            for name in requests:
-                layer.kept.pop(name, None)
+                    ahead[name] = self._word(token), first + len(rows)
+        self._forget(requests)
         return said, logged
+
+    def speak(self, name, request):
+        """Greedy tokens of one request without end, each with its log-probability; many threads may ask."""
+        with self._turn, torch.inference_mode():
+            rows, first = self.embed(request), 0
+        try:
+            while True:
+                with self._turn, torch.inference_mode():
+                    token, log_probability = self._likeliest(self.forward({name: (rows, first)})[name])
+                    first += len(rows)
+                    rows = self._word(token)
+                yield token, log_probability
+        finally:
+            self._forget([name])
+
+    def _likeliest(self, hidden):
+        scores = self.lm_head(hidden[-1]).log_softmax(-1)
+        token = int(scores.argmax())
+        return token, float(scores[token])
+
+    def _word(self, token):
+        return self.model.get_input_embeddings()(torch.tensor([token]))
+
+    def _forget(self, names):
+        for layer in self.layers.values():
+            for name in names:
+                layer.kept.pop(name, None)
 
 
 def user(text, pictures=1):

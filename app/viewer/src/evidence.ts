@@ -2,7 +2,7 @@
  * What the model saw: the crops of an answer, listed and drawn over the picture.
  *
  * The first architecture keeps some crops and drops others; the second feeds the whole grid and chooses nothing.
- * The two are never called by the same name.
+ * The two are never called by the same name. Where a model server made the choice and did not tell it, that is said.
  */
 
 import type { Ask } from "./ask";
@@ -40,14 +40,14 @@ export class Evidence {
 
   /** The boxes of an answer as regions of the picture: kept crops with numbers, the rest thin. */
   regions(answer: Answer, chosen?: ZoomBox): Region[] {
-    const selects = answer.model?.architecture === "v1";
+    const selects = choice(answer) === "kept";
     return close(answer).map((box) => ({
       number: selects ? (box.kept ? String(box.order + 1) : "") : chosen === box ? String(box.order + 1) : "",
       x: box.x,
       y: box.y,
       width: box.width,
       height: box.height,
-      kept: selects ? box.kept : false,
+      kept: selects ? box.kept === true : false,
       chosen: chosen === box,
     }));
   }
@@ -58,7 +58,8 @@ export class Evidence {
       fill(this.element, h("div", { class: "ask-empty" }, h("p", {}, t("ui.evidence.empty"))));
       return;
     }
-    const selects = answer.model?.architecture === "v1";
+    const how = choice(answer);
+    const selects = how === "kept";
     const boxes = close(answer).filter((box) => !selects || box.kept).sort((a, b) => a.order - b.order);
     const list = h("ol", { class: "crops" });
     for (const box of boxes) {
@@ -77,13 +78,20 @@ export class Evidence {
         "div",
         { class: "evidence-scroll", tabindex: 0, role: "group", "aria-label": t("ui.tab.evidence") },
         h("h2", { class: "panel-title" }, t(selects ? "ui.evidence.kept" : "ui.evidence.grid")),
-        h("p", { class: "muted" }, t(selects ? "ui.evidence.kept.hint" : "ui.evidence.grid.hint", { n: boxes.length })),
+        h("p", { class: "muted" }, t(HINTS[how], { n: boxes.length })),
         h("blockquote", { class: "evidence-answer" }, h("p", { class: "muted small" }, answer.question ?? t("ui.ask.caption")), h("p", {}, answer.text ?? "")),
         h("div", { class: "row" }, h("button", { class: "button", type: "button", on: { click: () => this.room.showSeen(answer).catch(complain) } }, t("ui.evidence.show")), h("button", { class: "button quiet", type: "button", on: { click: () => this.room.viewer()?.showRegions([]) } }, t("ui.evidence.hide"))),
         list,
       ),
     );
   }
+}
+
+const HINTS = { kept: "ui.evidence.kept.hint", grid: "ui.evidence.grid.hint", untold: "ui.evidence.untold.hint" } as const;
+
+function choice(answer: Answer): keyof typeof HINTS {
+  if (answer.model?.architecture !== "v1") return "grid";
+  return close(answer).some((box) => box.kept === null) ? "untold" : "kept";
 }
 
 /** The closest look: the crops of the highest level; overview and middle crops would only cover the picture. */

@@ -100,7 +100,8 @@ export interface ZoomBox {
   picture: number;
   level: "low" | "middle" | "high";
   order: number;
-  kept: boolean;
+  /** null: chosen where the model runs, and not told. */
+  kept: boolean | null;
   x: number;
   y: number;
   width: number;
