@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,12 @@ Facts = Mapping[str, Any]
 GAP_TOLERANCE = 0.2
 """Share of the median slice distance by which a distance may differ."""
 SAME_PLACE_MM = 1e-3
+APART = 10
+"""Times the usual distance from which a gap is no missing slice but another stack."""
+DIMENSIONS = ("kind", "echo", "acquisition", "time", "diffusion", "heart")
+"""What the entries of `Inspection.stack` mean, in their order."""
+KEYED_EMPTY = 4
+"""The first fields stand in keys that are kept already, empty ones too."""
 DIRECTION_TOLERANCE, SPACING_TOLERANCE_MM = 2e-3, 1e-3
 TILT_TOLERANCE_DEGREES = 0.5
 
@@ -71,13 +78,22 @@ def _place(series: Series) -> tuple[int, int, str]:
 def _series(members: list[Member]) -> list[Series]:
     """One series of the header as the stacks that it is made of."""
     own = list({member.facts["sop_instance_uid"]: member for member in reversed(members)}.values())[::-1]
-    stacks = [part for stack in _stacks(own) for part in _unmixed(stack)]
-    if len(stacks) > 1 and all(len(stack) == 1 for stack in stacks) and len(set(map(_size, own))) == 1:
+    geometries = _stacks(own)
+    stacks, told = [], []
+    for geometry in geometries:
+        parts, names = _unmixed(geometry)
+        stacks += parts
+        told += [_dimension(names, len(parts)) if names else None] * len(parts)
+    is_one_row = (
+        len(stacks) > 1 and all(len(stack) == 1 for stack in stacks) and len(set(map(_size, own))) == 1
+    )
+    if is_one_row:
         # Localizers and turning projections: as many directions as pictures. One row to leaf through.
-        stacks = [own]
+        stacks, told = [own], [SeriesFinding("series.mixed_orientation", {"count": len(geometries)})]
     found = []
-    for stack, key in zip(stacks, _keys(stacks), strict=True):
+    for stack, key, dimension in zip(stacks, _keys(stacks), told, strict=True):
         ordered, findings = _in_scan_order(stack)
+        findings += [dimension] if dimension else []
         if len(own) < len(members):
             findings.append(SeriesFinding("series.duplicate", {"count": len(members) - len(own)}))
         if len(stacks) > 1:
@@ -88,6 +104,11 @@ def _series(members: list[Member]) -> list[Series]:
         findings += [SeriesFinding(code) for code in codes]
         found.append(Series(key, str(ordered[0].facts["modality"]), tuple(ordered), tuple(findings)))
     return found
+
+
+def _dimension(names: tuple[str, ...], count: int) -> SeriesFinding:
+    """What tells stacks at the same places apart; several together are told by the first."""
+    return SeriesFinding(f"series.dimension.{names[0]}", {"count": count})
 
 
 def _stacks(members: Sequence[Member]) -> list[list[Member]]:
@@ -127,22 +148,24 @@ def _near(one: Any, other: Any, tolerance: float) -> bool:
     return bool(np.allclose(one, other, rtol=0, atol=tolerance))
 
 
-def _unmixed(stack: list[Member]) -> list[list[Member]]:
-    """Echoes, acquisitions or points in time apart, where the same places were taken several times.
+def _unmixed(stack: list[Member]) -> tuple[list[list[Member]], tuple[str, ...]]:
+    """Echoes, acquisitions or points in time apart, where the same places were taken several times, and by what.
 
     A tag that merely differs divides nothing: some scanners count a new acquisition for every slice.
     """
     places = [position_along_normal(member.facts) for member in stack]
     if None in places or len(set(places)) == len(places):
-        return [stack]
+        return [stack], ()
     fields = max(len(member.facts.get("stack") or ()) for member in stack)
-    for field_number in range(fields):
-        parts: dict[str, list[Member]] = defaultdict(list)
-        for member in stack:
-            parts["".join((member.facts.get("stack") or ())[field_number : field_number + 1])].append(member)
-        if len(parts) > 1 and all(_has_own_places(part) for part in parts.values()):
-            return list(parts.values())
-    return [stack]
+    for together in (1, 2):
+        for chosen in combinations(range(fields), together):
+            parts: dict[tuple[str, ...], list[Member]] = defaultdict(list)
+            for member in stack:
+                values = tuple(member.facts.get("stack") or ())
+                parts[tuple("".join(values[n : n + 1]) for n in chosen)].append(member)
+            if len(parts) > 1 and all(_has_own_places(part) for part in parts.values()):
+                return list(parts.values()), tuple(DIMENSIONS[n] for n in chosen)
+    return [stack], ()
 
 
 def _has_own_places(part: list[Member]) -> bool:
@@ -160,7 +183,9 @@ def _keys(stacks: list[list[Member]]) -> list[str]:
         # Adding zero turns -0.0 into 0.0, which is the same direction.
         direction = [round(value, 2) + 0.0 for value in facts.get("orientation") or ()]
         spacing = [round(value, 2) for value in facts.get("spacing_mm") or ()]
-        common = [value for value in facts.get("stack") or () if _all_have(stack, value)]
+        # Only what says something: a field that a later version reads as well must not change a kept key.
+        told = [value for place, value in enumerate(facts.get("stack") or ()) if value or place < KEYED_EMPTY]
+        common = [value for value in told if _all_have(stack, value)]
         key = "|".join(map(str, (uid, *_size(facts), _kind(facts), direction, spacing, common)))
         keys.append(f"{key}|{keys.count(key)}" if key in keys else key)
     return keys
@@ -175,7 +200,9 @@ def _in_scan_order(members: list[Member]) -> tuple[list[Member], list[SeriesFind
     # 1 again, and the two halves would interleave.
     places = [position_along_normal(member.facts) for member in members]
     by_number = sorted(members, key=lambda m: (_instance(m.facts), m.handle))
-    if len(members) < 2 or len(_stacks(members)) > 1:
+    if len(members) == 1:
+        return members, _of_frames(members[0].facts)
+    if len(_stacks(members)) > 1:
         return by_number, []
     if None in places:
         crossing = members[0].facts["modality"] in ("CT", "MR", "PT")
@@ -190,11 +217,21 @@ def position_along_normal(facts: Facts) -> float | None:
     orientation, position = facts.get("orientation"), facts.get("position_mm")
     if not orientation or not position:
         return None
-    normal = np.cross(orientation[:3], orientation[3:])
-    return round(float(np.dot(normal, position)), 4)
+    return round(float(np.dot(_normal(orientation), position)), 4)
 
 
 def _findings(ordered: list[Member], steps: Any) -> list[SeriesFinding]:
+    findings = _gaps(steps)
+    degrees = _tilt_degrees(
+        [member.facts["position_mm"] for member in ordered], ordered[0].facts["orientation"]
+    )
+    if degrees > TILT_TOLERANCE_DEGREES:
+        findings.append(SeriesFinding("series.tilt", {"degrees": round(degrees, 1)}))
+    return findings
+
+
+def _gaps(steps: Any) -> list[SeriesFinding]:
+    """What distances between neighbours tell: the same place twice, a slice that is missing, another stack."""
     findings = []
     moved = steps[steps > SAME_PLACE_MM]
     if len(moved) < len(steps):
@@ -203,26 +240,40 @@ def _findings(ordered: list[Member], steps: Any) -> list[SeriesFinding]:
         usual = float(np.median(moved))
         gaps = moved[np.abs(moved - usual) > GAP_TOLERANCE * usual]
         if len(gaps):
+            code = "series.two_stacks" if gaps.max() > APART * usual else "series.gap"
             facts = {
                 "count": len(gaps),
                 "largest_mm": round(float(gaps.max()), 2),
                 "usual_mm": round(usual, 2),
             }
-            findings.append(SeriesFinding("series.gap", facts))
-    degrees = _tilt_degrees(ordered)
-    if degrees > TILT_TOLERANCE_DEGREES:
-        findings.append(SeriesFinding("series.tilt", {"degrees": round(degrees, 1)}))
+            findings.append(SeriesFinding(code, facts))
     return findings
 
 
-def _tilt_degrees(ordered: list[Member]) -> float:
+def _of_frames(facts: Facts) -> list[SeriesFinding]:
+    """The same of one object that holds a stack, or several."""
+    places, stacks = facts.get("frame_positions_mm") or (), facts.get("frame_stacks") or ()
+    counts = dict(facts.get("dimensions") or {})
+    findings = [SeriesFinding(f"series.dimension.{name}", {"count": count}) for name, count in counts.items()]
+    if len(places) < 2 or None in places or not facts.get("orientation"):
+        return findings
+    first = [place for place, stack in zip(places, stacks or [0] * len(places), strict=True) if stack == 0]
+    normal = _normal(facts["orientation"])
+    along = np.sort(np.array(first) @ normal)
+    return [*findings, *_gaps(np.diff(along))]
+
+
+def _normal(orientation: Any) -> Any:
+    return np.cross(orientation[:3], orientation[3:])
+
+
+def _tilt_degrees(positions: list[Any], orientation: Any) -> float:
     """Angle between the way from the first slice to the last and the slices' normal."""
-    first, last = ordered[0].facts, ordered[-1].facts
-    way = np.subtract(last["position_mm"], first["position_mm"])
+    way = np.subtract(positions[-1], positions[0])
     length = float(np.linalg.norm(way))
     if length < SAME_PLACE_MM:
         return 0.0
-    normal = np.cross(first["orientation"][:3], first["orientation"][3:])
+    normal = _normal(orientation)
     share = abs(float(np.dot(way, normal))) / (length * max(float(np.linalg.norm(normal)), 1e-9))
     return float(np.degrees(np.arccos(min(share, 1.0))))
 

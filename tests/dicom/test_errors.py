@@ -7,6 +7,8 @@ import pytest
 
 from app.wording import catalogue, sentence
 from dicom import errors
+from dicom.dimensions import NAMES
+from dicom.series import DIMENSIONS
 
 SOURCE = "\n".join(file.read_text(encoding="utf-8") for file in (Path(errors.__file__).parent).glob("*.py"))
 LIMITS = sorted(set(re.findall(r'TooLarge\(\s*what="(\w+)"', SOURCE)))
@@ -35,6 +37,12 @@ def test_every_limit_has_a_sentence_of_its_own(what):
 def test_every_finding_about_a_series_has_words(code):
     """A finding is shown by its words or not at all."""
     assert set(catalogue()[code]) == {"en", "ko"}
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES.values(), *DIMENSIONS, "other", "unnamed"}))
+def test_every_dimension_has_words(name):
+    """What tells stacks at the same places apart is said in both languages."""
+    assert set(catalogue()[f"series.dimension.{name}"]) == {"en", "ko"}
 
 
 def test_every_warning_about_a_picture_has_words():

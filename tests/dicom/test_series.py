@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+import pytest
 
 from dicom.guard import Limits
 from dicom.sandbox import open_source
 from dicom.series import Member, SeriesFinding, group
+from tests.dicom.test_dimensions import PLACE, TIME, enhanced
 from tests.samples import ct_series, dicom_bytes
 
 
@@ -71,6 +73,52 @@ def test_two_echoes_of_one_place_are_two_stacks():
     assert [len(one.members) for one in study.series] == [3, 3]
     assert {m.facts["stack"][1] for m in study.series[0].members} == {"1"}
     assert len({one.key for one in study.series}) == 2
+
+
+@pytest.mark.parametrize(
+    ("element", "values", "code"),
+    [
+        ("EchoNumbers", ("1", "2"), "series.dimension.echo"),
+        ("TemporalPositionIdentifier", ("1", "2"), "series.dimension.time"),
+        ("DiffusionBValue", (0.0, 1000.0), "series.dimension.diffusion"),
+        ("TriggerTime", ("0", "400"), "series.dimension.heart"),
+    ],
+)
+def test_what_tells_stacks_of_one_place_apart_is_named(element, values, code):
+    """Each becomes a series of its own, and both say by what."""
+    files = [
+        file for n, value in enumerate(values) for file in ct_series(3, first=1 + 10 * n, **{element: value})
+    ]
+
+    (study,) = group(members(files))
+
+    for one in study.series:
+        assert len(one.members) == 3
+        assert SeriesFinding(code, {"count": 2}) in one.findings
+
+
+def test_two_times_of_two_echoes_are_four_stacks():
+    """No header value alone tells them apart; two together do."""
+    files = [
+        file
+        for n, (echo, time) in enumerate([("1", "1"), ("1", "2"), ("2", "1"), ("2", "2")])
+        for file in ct_series(3, first=1 + 10 * n, EchoNumbers=echo, TemporalPositionIdentifier=time)
+    ]
+
+    (study,) = group(members(files))
+
+    assert [len(one.members) for one in study.series] == [3, 3, 3, 3]
+
+
+def test_one_object_names_its_dimension_and_its_gaps():
+    """The second place of three is missing at both times of an enhanced object."""
+    files = [enhanced([0, 5, 10, 20] * 2, [(z, t) for t in (1, 2) for z in (1, 2, 3, 4)], (PLACE, TIME))]
+
+    (study,) = group(members(files))
+
+    findings = study.series[0].findings
+    assert SeriesFinding("series.dimension.time", {"count": 2}) in findings
+    assert SeriesFinding("series.gap", {"count": 1, "largest_mm": 10.0, "usual_mm": 5.0}) in findings
 
 
 def test_an_acquisition_for_every_slice_divides_nothing():
@@ -158,10 +206,10 @@ def test_stacks_keep_their_keys_when_more_of_them_arrives():
 
 # Facts measured once with other tools on pydicom's own media: series number, pictures, findings.
 MEDIA = {
-    ("CT", "2"): ([4], {"series.gap"}),
-    ("CT", "4"): ([2], {"series.localizer"}),
+    ("CT", "2"): ([4], {"series.two_stacks"}),
+    ("CT", "4"): ([2], {"series.localizer", "series.mixed_orientation"}),
     ("CT", "5"): ([5], set()),
-    ("MR", "700"): ([7], set()),
+    ("MR", "700"): ([7], {"series.mixed_orientation"}),
 }
 
 
