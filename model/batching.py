@@ -1,7 +1,8 @@
 """Many answers at once: who reads, who speaks, who waits, who has to go. One step at a time, no thread here.
 
 Each step hears who stopped, reads a bounded piece for the first in line (urgent ones first, then in the order
-they came), and lets everyone who speaks say one token. Joining and leaving happen between steps.
+they came), and lets everyone who speaks say one token. Joining and leaving happen between steps. However many
+urgent ones keep coming, one that is not urgent begins after every few of them; nobody who began is interrupted.
 """
 
 import itertools
@@ -35,6 +36,8 @@ class Limits:
     """Most tokens read in one step: how long those who speak wait for one who joins."""
     patches_at_once: int = 750
     """Most tokens through the vision tower in one step, in whole crops: 15 of v1's crops, one of v2's."""
+    urgent_in_a_row: int = 4
+    """Urgent questions that may begin one after the other while another waits: then that one begins."""
     keep_seconds: float = 1800.0
     """How long a picture nobody asks about is remembered."""
 
@@ -79,6 +82,8 @@ class Batch:
         self._looks: dict[bytes, Look] = {}
         self._own: OwnRows = decoder.own_rows()
         self._numbers = itertools.count()
+        self._urgent_begun = 0
+        """In a row, while somebody without urgency waited."""
 
     def submit(self, asked: Asked) -> None:
         """Put it in line; raises NotEnoughMemory when it could not fit even alone."""
@@ -187,7 +192,8 @@ class Batch:
     def _first_in_line(self) -> Asked | None:
         if not self.waiting or len(self.speaking) >= self.limits.readers:
             return None
-        first = min(self.waiting, key=lambda one: (not one.urgent, one.number))
+        overdue = self._urgent_begun >= self.limits.urgent_in_a_row
+        first = min(self.waiting, key=lambda one: (one.urgent == overdue, one.number))
         for other in self.waiting:
             if other is not first:
                 other.prefix = None  # overtaken: it finds its pictures on the shelf, or reads them again
@@ -203,6 +209,8 @@ class Batch:
             self._own.grow(row + 1, asked.needs)
             self.waiting.remove(asked)
             self.reading = asked
+            overtook = asked.urgent and not all(one.urgent for one in self.waiting)
+            self._urgent_begun = self._urgent_begun + 1 if overtook else 0
         chunk = asked.words[asked.held : asked.held + self.limits.tokens_at_once]
         embeddings = self.decoder.embed(torch.tensor(chunk, device=self.decoder.norm.device))
         keys, values = self._own.keys[:, row], self._own.values[:, row]
@@ -296,12 +304,19 @@ class Batch:
     def _alone(self, asked: Asked) -> int:
         """Bytes it takes with nobody else there: pictures, features while they are read, and its own row."""
         positions = len(asked.pictures) * self.eyes.positions + asked.needs
-        features = self.eyes.positions * self.decoder.norm.numel() * self.decoder.norm.element_size()
-        return positions * self.decoder.bytes_per_position + features
+        return positions * self.decoder.bytes_per_position + self._features
+
+    @property
+    def _features(self) -> int:
+        """Bytes of what the tower makes of one picture."""
+        return self.eyes.positions * self.decoder.norm.numel() * self.decoder.norm.element_size()
 
     def _make_room(self, asked: Asked) -> bool:
         """Whether it can join now; gives up what nobody uses, as far as that is needed."""
         while self.nbytes + self._more(asked) > self.limits.room_bytes:
+            if self._own.rows and not self.speaking and self.reading is None:
+                self._own.clear()  # they were grown for others, who have all left
+                continue
             if self.shelf.give_up(self._is_held):
                 continue
             digest = digest_of(asked.pictures)
@@ -316,8 +331,11 @@ class Batch:
         rows = max(self._own.rows, len(self.speaking) + 1)
         positions = max(self._own.positions, asked.needs)
         own = rows * positions * self.decoder.bytes_per_position - self._own.nbytes
-        if asked.prefix is not None or self.knows(asked.pictures):
+        digest = digest_of(asked.pictures)
+        if asked.prefix is not None or digest in self.shelf:
             return own
+        if digest in self._looks:  # its keys and values are counted; the features of its next picture are not
+            return own + self._features
         return own + self._alone(asked) - asked.needs * self.decoder.bytes_per_position
 
     def _held(self) -> Iterator[Prefix]:

@@ -27,9 +27,13 @@ class Picture:
     """A picture that is asked about: uint8 (rows, columns, 3); raises PicturesUnusable."""
 
     def __init__(self, pixels: Any, processor: DragonflyProcessor, recipe: bytes):
-        self._rgb, self._processor = as_rgb(pixels), processor
+        rgb = as_rgb(pixels)
+        # Its owner may draw on a picture while the question waits; an array was copied already.
+        self._rgb, self._processor = rgb.copy() if rgb is pixels else rgb, processor
         self.plan: CropPlan = plan_crops(self._rgb.width, self._rgb.height, processor.zoom_plan)
-        digest = hashlib.sha256(recipe + np.array(self._rgb.size, np.int64).tobytes())
+        # Both parts before the pixels have one length always, so that no byte can pass from one to the other.
+        before = hashlib.sha256(recipe).digest() + np.array(self._rgb.size, np.int64).tobytes()
+        digest = hashlib.sha256(before)
         digest.update(np.asarray(self._rgb).data)
         self.digest = digest.digest()
 

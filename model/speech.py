@@ -27,12 +27,19 @@ class Speech:
         self._read, self._told, self._waiting = 0, 0, ""
 
     def choose(self, scores: Tensor, likeliest: int) -> int:
-        """The token to say: the likeliest, or one drawn from the nucleus of `top_p` with this answer's own seed."""
+        """The token to say: the likeliest, or one drawn from the nucleus of `top_p` with this answer's own seed.
+
+        Each token has its own draw, whatever its rank: in company the last digit of a score can differ, and
+        two tokens that change places in the order must not change each other's luck.
+        """
         if self._sampling.temperature <= 0:
             return likeliest
-        likely, order = torch.softmax(scores / self._sampling.temperature, -1).cpu().sort(descending=True)
-        kept = likely.cumsum(0) - likely < self._sampling.top_p
-        return int(order[torch.multinomial(likely * kept, 1, generator=self._chance)])
+        likely = torch.softmax(scores / self._sampling.temperature, -1).cpu()
+        luck = torch.empty_like(likely).exponential_(generator=self._chance)
+        if self._sampling.top_p < 1:
+            ranked, order = likely.sort(descending=True)
+            likely[order[ranked.cumsum(0) - ranked >= self._sampling.top_p]] = 0
+        return int((likely / luck).argmax())
 
     def say(self, token: int, log_probability: float) -> Delta | None:
         """Take the token in; what can be shown now. `reason` is set when it was the last."""
@@ -47,10 +54,10 @@ class Speech:
         if not new.endswith("\ufffd"):
             self._read = len(self.ids)
             self._waiting += new
-        for stop in self._sampling.stop:
-            if stop in self._waiting:
-                self._waiting = self._waiting[: self._waiting.index(stop)]
-                return self.end("stop_string")
+        found = [self._waiting.index(stop) for stop in self._sampling.stop if stop in self._waiting]
+        if found:
+            self._waiting = self._waiting[: min(found)]
+            return self.end("stop_string")
         if len(self.ids) >= self.limit:
             return self.end("length")
         return self._show(len(self._waiting) - self._may_begin_a_stop())

@@ -90,12 +90,40 @@ class Bench:
         return said
 
 
+def slowly(model, processor, pictures, words, count):
+    """Greedy tokens the slow way: the library's whole forward pass for each, nothing kept from one to the next.
+
+    pictures: arrays, in their order, each read by itself
+    """
+    visual, ids = model.model, processor.visual_ids() * len(pictures)
+    ids = ids + processor.words(words, None, is_generate=True)
+    indices = torch.tensor(processor.visual_indices())
+    said = []
+    with torch.no_grad():
+        rows = [visual.look(visual.encode_crops(_crops(processor, one, model.dtype)))[0] for one in pictures]
+        for _ in range(count):
+            embedded = model.get_input_embeddings()(torch.tensor(ids + said))
+            for number, row in enumerate(rows):
+                places = slice(number * len(indices), (number + 1) * len(indices))
+                embedded[places] = torch.where(
+                    indices[:, None] >= 0, row[indices.clamp(min=0)], embedded[places]
+                )
+            said.append(int(model(inputs_embeds=embedded[None]).logits[0, -1].argmax()))
+            if said[-1] == processor.end_id:
+                return said[:-1]
+    return said
+
+
+def _crops(processor, picture, dtype):
+    return processor.image_processor.crops_of(picture).to(dtype)
+
+
 def questions(bench, seed=0, count=14):
-    """Questions of many kinds: one or two pictures, greedy or drawn, with stop strings, of many lengths."""
+    """Questions of many kinds: one to three pictures, greedy or drawn, with stop strings, of many lengths."""
     chance = random.Random(seed)
     made = []
     for number in range(count):
-        pictures = chance.sample(bench.pictures, chance.choice((1, 1, 1, 2)))
+        pictures = chance.sample(bench.pictures, chance.choice((1, 1, 1, 2, 3)))
         words = " ".join(
             chance.choices(("lung", "heart", "left", "is", "the", "effusion?"), k=chance.randint(1, 30))
         )

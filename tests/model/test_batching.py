@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from model.engine import Engine
 from model.errors import NotEnoughMemory
 from model.looking import Picture
 from model.scripted import CARD
-from tests.model.small import Bench, done, questions, small_model, text_of
+from tests.model.small import Bench, done, questions, slowly, small_model, text_of
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +141,92 @@ def test_the_engine_says_what_the_library_generates(version):
     assert [done(said).text for said in running] == [one.rstrip("\ufffd") for one in expected]
 
 
+SHAPES = {
+    "one pixel": (1, 1),
+    "a row of pixels": (500, 1),
+    "a column of pixels": (1, 500),
+    "6 x 4": (192, 128),
+    "4 x 6": (128, 192),
+    "8 x 3": (256, 96),
+    "3 x 8": (96, 256),
+    "12 x 2": (390, 66),
+    "2 x 12": (62, 380),
+}
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_pictures_of_every_grid_are_answered_as_the_library_answers(version):
+    """Every grid, one pixel, and several pictures in one request; prompts of one to forty words, all in one batch.
+
+    Alone, all at once, backwards over the same shelf, and over a shelf that was emptied in the middle: each time
+    token by token what the library's whole forward pass gives.
+    """
+    bench = Bench(*small_model(version, max_position_embeddings=1200), readers=12, room_bytes=10**8)
+    chance = np.random.default_rng(4)
+    arrays = {
+        name: chance.integers(0, 256, (high, wide, 3), dtype=np.uint8)
+        for name, (wide, high) in SHAPES.items()
+    }
+    shown = {name: Picture(one, bench.processor, b"") for name, one in arrays.items()}
+    assert {one.plan.middle for one in shown.values()} == set(bench.processor.zoom_plan.middle_grids)
+    if version == "v1":
+        assert {one.plan.high for one in shown.values()} == set(bench.processor.zoom_plan.high_grids)
+    asks = [((name,), "heart " * (1 + 5 * number)) for number, name in enumerate(SHAPES)]
+    asks += [(("12 x 2", "one pixel"), "Which?"), (("one pixel", "12 x 2", "3 x 8"), "And now?")]
+    asks += [(("one pixel", "12 x 2"), "Which?"), (("12 x 2",), "Which?")]
+    expected = [
+        slowly(bench.model, bench.processor, [arrays[one] for one in names], words, 5)
+        for names, words in asks
+    ]
+
+    def answers(batch, numbers, upset=0):
+        running = {}
+        for number in numbers:
+            names, words = asks[number]
+            asked, _ = bench.ask([shown[one] for one in names], words, Sampling(max_new_tokens=5))
+            batch.submit(asked)
+            running[number] = asked
+        steps = 0
+        while batch.busy:
+            batch.step()
+            steps += 1
+            if steps == upset:
+                batch.shelf.clear()
+        return [running[number].speech.ids for number in range(len(asks)) if number in running]
+
+    every, shared = range(len(asks)), bench.batch()
+    assert [answers(bench.batch(), [number])[0] for number in every] == expected
+    assert answers(shared, every) == expected
+    assert answers(shared, reversed(every)) == expected
+    assert answers(bench.batch(), every, upset=9) == expected
+    assert len({tuple(one) for one in expected}) > len(asks) // 2
+
+
+def test_any_order_of_arrival_gives_the_same_answers(bench):
+    """All 24 orders of four questions, two of them about one picture, each arriving some steps after the last."""
+    asks = [
+        (bench.pictures[:1], "Is the heart enlarged?", Sampling(max_new_tokens=5)),
+        (bench.pictures[:1], "Where?", Sampling(max_new_tokens=7, temperature=1.3, seed=2)),
+        (bench.pictures[:2], "Both? " * 12, Sampling(max_new_tokens=4)),
+        (bench.pictures[2:], "x", Sampling(max_new_tokens=6, temperature=0.7, top_p=0.9, seed=5)),
+    ]
+    expected = [done(bench.alone(*one)) for one in asks]
+
+    for place, order in enumerate(permutations(range(4))):
+        batch, heard = bench.batch(readers=2 + place % 3), {}
+        for number in order:
+            asked, heard[number] = bench.ask(*asks[number])
+            batch.submit(asked)
+            for _ in range(place % 4):
+                batch.step()
+        while batch.busy:
+            batch.step()
+        for number, alone in enumerate(expected):
+            mine = done(heard[number])
+            assert (mine.text, mine.stop_reason, mine.boxes) == (alone.text, alone.stop_reason, alone.boxes)
+            assert mine.log_probabilities == pytest.approx(alone.log_probabilities, abs=1e-9)
+
+
 def test_a_second_question_reads_no_picture_again(bench, monkeypatch):
     """What the picture left behind is shared: the tower is not asked, and only the words are read."""
     alone = done(bench.alone(bench.pictures[:1], "Which side?")).text
@@ -219,6 +306,79 @@ def test_urgent_questions_begin_first(bench):
         batch.step()
 
     assert order == ["c", "a", "b"]
+
+
+def test_a_stream_of_urgent_questions_starves_nobody(bench):
+    """An urgent one arrives whenever one ends, for ever: after four of them one that waited begins."""
+    batch, order, most = bench.batch(readers=1), [], 40
+
+    def submit(name, urgent):
+        asked, _ = bench.ask(bench.pictures[:1], "x", Sampling(max_new_tokens=1), urgent=urgent)
+
+        def tell(piece):
+            if isinstance(piece, Completion):
+                order.append(name)
+                if urgent and len(order) < most:
+                    submit("urgent", True)
+
+        asked.tell = tell
+        batch.submit(asked)
+
+    for name in ("a", "b", "c"):
+        submit(name, False)
+    submit("urgent", True)
+    while len(order) < most:
+        batch.step()
+
+    assert [place for place, name in enumerate(order) if name != "urgent"] == [4, 9, 14]
+    assert [name for name in order if name != "urgent"] == ["a", "b", "c"]
+
+
+def test_reading_much_never_keeps_those_who_speak_from_their_next_token(bench, monkeypatch):
+    """While a long question about two new pictures is read, each step reads a bounded piece and one token is said."""
+    batch = bench.batch(tokens_at_once=16, patches_at_once=10)
+    first, _ = bench.ask(bench.pictures[:1], "Say more.", Sampling(max_new_tokens=60))
+    batch.submit(first)
+    while first not in batch.speaking:
+        batch.step()
+    pieces = []
+    work, look = bench.decoder.read, bench.eyes.encode
+    monkeypatch.setattr(
+        bench.decoder, "read", lambda rows, *rest: pieces.append(len(rows)) or work(rows, *rest)
+    )
+    monkeypatch.setattr(batch.eyes, "encode", lambda crops: pieces.append(5 * len(crops)) or look(crops))
+    batch.eyes.tokens_at_once, batch.eyes.crops_at_once = 16, 2
+    long, _ = bench.ask(bench.pictures[1:], "heart " * 60, Sampling(max_new_tokens=2))
+    batch.submit(long)
+    steps = 0
+    while long not in batch.speaking and first.speech.reason is None:
+        before, told = len(first.speech.ids), len(pieces)
+        batch.step()
+        steps += 1
+        assert len(first.speech.ids) == before + 1 or first.speech.reason
+        assert sum(pieces[told:]) <= 16
+    bench.eyes.tokens_at_once, bench.eyes.crops_at_once = 40, 8
+
+    assert steps > 20 and max(pieces) <= 16
+
+
+def test_rows_grown_for_many_do_not_crowd_out_one_who_comes_later(bench):
+    """Three long answers had grown rows that were kept while one more waited: it joined beyond the room."""
+    room = 200_000
+    batch, running = bench.batch(room_bytes=room, readers=3), []
+    asks = [(bench.pictures[:1], "lung " * 5, Sampling(max_new_tokens=50))] * 3
+    asks += [(bench.pictures[1:], "x", Sampling(max_new_tokens=4))]
+    for one in asks:
+        asked, said = bench.ask(*one)
+        batch.submit(asked)
+        running.append(said)
+    most, rows = 0, 0
+    while batch.busy:
+        batch.step()
+        most, rows = max(most, batch.nbytes), max(rows, len(batch.speaking))
+
+    assert [done(said).text for said in running] == [done(bench.alone(*one)).text for one in asks]
+    assert rows > 1 and most <= room
 
 
 def test_what_can_never_fit_is_refused_with_the_figures(bench):
