@@ -78,6 +78,7 @@ POLICY: tuple[Rule, ...] = (
     _rule("GET", "/api/review/reports/{report_id}/pdf", (R,)),
     _rule("GET", "/api/review/export.csv", (R,)),
     _rule("GET", "/api/review/export.jsonl", (R,)),
+    _rule("GET", "/api/review/pairs.jsonl", (R,)),
     _rule("GET", "/api/review/codebook", (R,)),
     _rule("GET", "/api/audit", (U,)),
     _rule("POST", "/api/audit/verify", (U,)),

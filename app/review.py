@@ -143,6 +143,34 @@ def for_researcher(tx: Tx, study: Study, report: Report) -> dict[str, Any]:
     }
 
 
+def pairs(tx: Tx) -> Iterator[dict[str, Any]]:
+    """What the model drafted beside what was signed, section by section, as a researcher may see both.
+
+    A section of which a sentence waits, or whose draft tells who the patient is, stands there without its texts.
+    """
+    for report_id, study_id in reports.signed(tx):
+        try:
+            study = studies.get(tx, study_id, None)
+        except Unreadable:  # erased
+            continue
+        report = reports.get(tx, study, report_id)
+        seen, model = for_researcher(tx, study, report), _model_of(tx, study, report)
+        for section, draft in seen["drafts"].items():
+            rows = seen["sections"].get(section, [])
+            withheld = draft is None or any(row["withheld"] for row in rows)
+            yield {
+                "report_id": report_id,
+                "modality": study.modality,
+                "section": section,
+                "generated": None if withheld else draft,
+                "signed": None if withheld else sentences.joined(rows),
+                "withheld": int(withheld),
+                "model": model.get("name", ""),
+                "model_fingerprint": model.get("fingerprint", ""),
+                "demonstration": int(bool(model.get("demonstration"))),
+            }
+
+
 def edit_distance(tx: Tx, study: Study, report: Report) -> int:
     """Characters changed between what the model wrote and what was signed."""
     drafts = latest_model_texts(tx, study, report)

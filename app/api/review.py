@@ -155,6 +155,15 @@ def export_jsonl(request: Request, caller: Caller = RESEARCHER) -> Response:
     return Response(review.as_jsonl(_exported(request, caller)), media_type="application/x-ndjson")
 
 
+@router.get("/pairs.jsonl", response_class=Response)
+def pairs_jsonl(request: Request, caller: Caller = RESEARCHER) -> Response:
+    """Drafts beside signed sections as JSON lines, without identity; `dragonfly-med evaluate --review` scores them."""
+    with services_of(request).database.write(caller.actor) as tx:
+        found = list(review.pairs(tx))
+        tx.record("review.exported", object_type="pairs", count=len(found))
+    return Response(review.as_jsonl(found), media_type="application/x-ndjson")
+
+
 @router.get("/codebook")
 def codebook(caller: Caller = RESEARCHER) -> dict[str, str]:
     """What each column of the export means."""

@@ -46,6 +46,10 @@ ARGUMENTS: list[tuple[tuple[str, ...], dict[str, Any]]] = [
             "help": "folders of two finished runs over the same examples: B minus A, in pairs",
         },
     ),
+    (
+        ("--review",),
+        {**PATH, "help": "score an export of the application instead: its pairs.jsonl or export.jsonl"},
+    ),
     (("--judge",), {"default": "", "help": "address of an OpenAI-compatible judge, for MM-Vet only"}),
     (("--judge-model",), {"default": "", "help": "the judge's model"}),
     (("--judge-prompt",), {**PATH, "help": "file with the benchmark's own few-shot prompt"}),
@@ -60,15 +64,18 @@ EXAMPLE = (
     "Device and precision are those of the settings.\n\n"
     "  dragonfly-med evaluate\n"
     "  dragonfly-med evaluate --task path-vqa --data ~/PathVQA --model /srv/med --out runs/path-vqa\n"
-    "  dragonfly-med evaluate --compare runs/path-vqa runs/path-vqa-tuned --out runs/compared"
+    "  dragonfly-med evaluate --compare runs/path-vqa runs/path-vqa-tuned --out runs/compared\n"
+    "  dragonfly-med evaluate --review pairs.jsonl --out runs/review"
 )
 STOPPED = 3
 
 
 def evaluate(settings: Settings, options: Namespace) -> int:
-    """Run a task, compare two runs, or list the tasks."""
+    """Run a task, compare two runs, score an export, or list the tasks."""
     if options.compare:
         return _compare(options)
+    if options.review:
+        return _review(options)
     if not options.task:
         return _list()
     if options.data is None or options.out is None:
@@ -124,6 +131,15 @@ def _compare(options: Namespace) -> int:
     found = compare_runs(*options.compare)
     page = write_comparison(found, options.out) if options.out else markdown(found)
     sys.stdout.write(page)
+    return 0
+
+
+def _review(options: Namespace) -> int:
+    from model.evaluation.exports import write_review
+
+    if options.out is None:
+        raise ValueError("Scoring an export needs --out, a folder for the scores.")
+    sys.stdout.write(write_review(options.review, options.out))
     return 0
 
 

@@ -153,3 +153,20 @@ def test_mm_vet_is_answered_and_its_score_refused_without_a_judge(tmp_path, caps
     assert "judged by another model, and none was stated" in capsys.readouterr().err
     assert set(json.loads((tmp_path / "out" / "for-judging.json").read_text())) == {"v1_0", "v1_1"}
     assert not (tmp_path / "out" / "scorecard.json").exists()
+
+
+def test_an_export_of_the_application_is_scored_by_the_command(tmp_path, capsys):
+    """Its rows go in as they came out."""
+    row = {
+        "report_id": "a",
+        "modality": "DX",
+        "section": "findings",
+        "generated": "No effusion.",
+        "signed": "Effusion.",
+    }
+    row |= {"withheld": 0, "model": "M", "model_fingerprint": "f" * 64, "demonstration": 0}
+    made.put(tmp_path / "pairs.jsonl", json.dumps(row) + "\n")
+
+    assert main(["evaluate", "--review", str(tmp_path / "pairs.jsonl"), "--out", str(tmp_path / "out")]) == 0
+    assert "| signed as drafted | 0.0 (0.0 to 0.0) % | 1 |" in capsys.readouterr().out
+    assert main(["evaluate", "--review", str(tmp_path / "pairs.jsonl")]) == 2

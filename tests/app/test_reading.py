@@ -258,7 +258,13 @@ def test_identifiers_reach_nothing_that_a_researcher_can_fetch(world, sent):
     )
     fetched = [
         researcher.get(one)
-        for one in ("/api/review/reports", address, "/api/review/export.csv", "/api/review/export.jsonl")
+        for one in (
+            "/api/review/reports",
+            address,
+            "/api/review/export.csv",
+            "/api/review/export.jsonl",
+            "/api/review/pairs.jsonl",
+        )
     ]
     paper = researcher.get(f"{address}/pdf")
     text = "".join(page.extract_text() for page in PdfReader(BytesIO(paper.content)).pages)
@@ -274,6 +280,9 @@ def test_identifiers_reach_nothing_that_a_researcher_can_fetch(world, sent):
     assert "The lungs are clear." in everything
     rows = [row for row in csv.DictReader(io.StringIO(fetched[2].text)) if row["report_id"] == report["id"]]
     assert (rows[0]["rating"], rows[0]["comment"]) == ("4", "")
+    kept = [json.loads(line) for line in fetched[4].text.splitlines()]
+    ours = {row["section"]: row for row in kept if row["report_id"] == report["id"]}
+    assert (ours["findings"]["withheld"], ours["findings"]["signed"]) == (1, None)
     for inner in (
         f"/api/studies/{study_id}",
         f"/api/reports/{report['id']}/pdf",
@@ -285,6 +294,24 @@ def test_identifiers_reach_nothing_that_a_researcher_can_fetch(world, sent):
     browser.post(f"/api/studies/{study_id}/releases", json={"item": "impression:0"})
     assert {one["item"] for one in waiting} >= {"indication", "history", "findings:0", "impression:0"}
     assert researcher.get(address).json()["sections"]["impression"][0]["text"] == "홍길동: normal."
+
+
+def test_drafts_and_signed_sections_are_exported_in_pairs(own_world, sent):
+    """What was drafted and what became of it, with the model that drafted; `evaluate --review` reads the file."""
+    browser, researcher = own_world.sign_in("clinician"), own_world.sign_in("researcher")
+    _, report = drafted(own_world, browser, sent)
+    edit = {"version": report["version"], "sections": {"findings": "The lungs are hazy."}}
+    assert browser.put(f"/api/reports/{report['id']}", json=edit).status_code == 200
+    assert signed(browser, report).status_code == 200
+
+    answer = researcher.get("/api/review/pairs.jsonl")
+
+    rows = {row["section"]: row for row in map(json.loads, answer.text.splitlines())}
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
+    assert rows["findings"]["generated"] == "The lungs are clear."
+    assert rows["findings"]["signed"] == "The lungs are hazy."
+    assert (rows["findings"]["withheld"], rows["findings"]["model"]) == (0, "Scripted")
+    assert browser.get("/api/review/pairs.jsonl").status_code == 403
 
 
 def test_a_release_holds_for_what_the_clinician_saw(world, sent):
