@@ -18,6 +18,18 @@ WINDOW: dict[str, Any] = {
     "help": "in the unit of the values, HU for CT",
 }
 
+ALIGNED: Arguments = [
+    (("--drawings",), {"type": int, "default": 6000, "help": "how many drawings to train on"}),
+    (("--tower-steps",), {"type": int, "default": 4000, "help": "steps of the vision tower"}),
+    (("--naming-steps",), {"type": int, "default": 200, "help": "steps of naming single crops"}),
+    (("--seed",), {"type": int, "default": 6, "help": "seed of everything drawn by chance"}),
+    (
+        ("--keep",),
+        {**PATH, "help": "folder for what each stage leaves; stages that lie there are not repeated"},
+    ),
+]
+
+
 VERBS: dict[str, tuple[str, Arguments, Run]] = {
     "demo": (
         "Run the whole application on SQLite with the demonstration model and drawn studies.",
@@ -154,18 +166,40 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         "Make the demonstration model again from its drawings (about an hour of one CPU core).",
         [
             (("out",), {**PATH, "help": "folder to write"}),
-            (("--drawings",), {"type": int, "default": 6000, "help": "how many drawings to train on"}),
-            (("--tower-steps",), {"type": int, "default": 1800, "help": "steps of the vision tower"}),
-            (("--steps",), {"type": int, "default": 2600, "help": "steps of questions"}),
+            *ALIGNED,
+            (("--steps",), {"type": int, "default": 1500, "help": "steps of questions"}),
             (
                 ("--last-steps",),
-                {"type": int, "default": 420, "help": "steps with notes that claim and ramble"},
+                {"type": int, "default": 300, "help": "steps with notes that claim and ramble"},
             ),
-            (("--seed",), {"type": int, "default": 6, "help": "seed of everything drawn by chance"}),
         ],
         models.train_demo,
     ),
     "evaluate": (evaluating.HELP, evaluating.ARGUMENTS, evaluating.evaluate),
+    "ablate": (
+        "Compare six ways to hand a picture to the language model, from one aligned model, over three seeds.",
+        [
+            (
+                ("out",),
+                {**PATH, "help": "folder for results, table and figure; what lies there is not repeated"},
+            ),
+            *ALIGNED,
+            (
+                ("--common-steps",),
+                {
+                    "type": int,
+                    "default": 150,
+                    "help": "steps before the arms part, in the forms of all of them",
+                },
+            ),
+            (("--steps",), {"type": int, "default": 60, "help": "steps of each arm"}),
+            (("--batch",), {"type": int, "default": 6, "help": "drawings of one step"}),
+            (("--seeds",), {"type": int, "default": 3, "help": "how many seeds"}),
+            (("--count",), {"type": int, "default": 600, "help": "how many held-out drawings"}),
+            (("--card",), {**PATH, "help": "model folder whose card gets the result"}),
+        ],
+        models.ablate,
+    ),
     "evaluate-demo": (
         "Measure the demonstration model on held-out drawings.",
         [
@@ -262,6 +296,7 @@ EXAMPLES: dict[str, str] = {
     "merge-adapter": training.MERGE_EXAMPLE,
     "train-demo": "  dragonfly-med train-demo /tmp/demo-model",
     "evaluate": evaluating.EXAMPLE,
+    "ablate": "  dragonfly-med ablate /tmp/ablation --keep /tmp/stages",
     "evaluate-demo": "  dragonfly-med evaluate-demo --count 100",
     "doctor": "Exit status: 0 all is well, 1 something is to be fixed.\n\n  dragonfly-med doctor",
     "bench": "  dragonfly-med bench",

@@ -43,14 +43,47 @@ def train_demo(settings: Settings, options: Namespace) -> int:
         options.out,
         drawings=options.drawings,
         tower_steps=options.tower_steps,
+        naming_steps=options.naming_steps,
         steps=options.steps,
         last_steps=options.last_steps,
         seed=options.seed,
+        keep=options.keep,
         progress=progress,
     )
     scores = measure(options.out, progress=progress)
     write_card(options.out, took, scores)
     sys.stdout.write("\n" + show(scores))
+    return 0
+
+
+def ablate(settings: Settings, options: Namespace) -> int:
+    """Train and measure every arm that has no result yet; write table and figure."""
+    import json
+
+    from model.demo.ablate import Plan
+    from model.demo.ablate import ablate as run
+    from model.demo.ablation_report import summary, table
+    from model.demo.aligned import train_aligned
+    from model.demo.figure import figure
+    from model.demo.train import write_ablation
+
+    plan = Plan(
+        common_steps=options.common_steps,
+        steps=options.steps,
+        drawings_per_step=options.batch,
+        seeds=tuple(range(1, options.seeds + 1)),
+        held_out=options.count,
+    )
+    aligned = train_aligned(
+        options.drawings, options.tower_steps, options.naming_steps, options.seed, options.keep, progress
+    )
+    found = summary(run(options.out, aligned, plan, progress), plan)
+    (options.out / "ablation.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    (options.out / "ablation.md").write_text(table(found), encoding="utf-8")
+    (options.out / "ablation.svg").write_text(figure(found), encoding="utf-8")
+    if options.card:
+        write_ablation(options.card, found)
+    sys.stdout.write("\n" + table(found))
     return 0
 
 
@@ -68,8 +101,8 @@ def evaluate_demo(settings: Settings, options: Namespace) -> int:
     sys.stdout.write("\n" + show(scores))
     if options.card:
         card = folder / "card.json"
-        took = json.loads(card.read_text())["training"] if card.is_file() else {}
-        write_card(folder, took, scores)
+        kept = json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}
+        write_card(folder, kept.get("training", {}), scores, kept.get("ablation"))
     return 0
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from model.demo import texts
-from model.demo.phantoms import ZONES, Kind
+from model.demo.anatomy import NODULES, ZONES
+from model.demo.phantoms import Kind
 from model.demo.texts import CANNOT_TELL, NUMBERS, Pair
 
 _CLAIMS = (
@@ -23,6 +24,9 @@ _CLAIMS = (
     *(f"{number} liver cysts" for number in NUMBERS),
     *("a cyst of the liver", "liver cyst", "high cellularity", "low cellularity"),
     *(f"{number} glands" for number in NUMBERS),
+    *(f"{kind} lung nodule" for kind in NODULES),
+    *("lung nodules", "no nodule", "kidney stone", "a stone in a kidney", "kidney clip", "no stone"),
+    *("apoptotic bodies", "an apoptotic body", "a mitotic figure", "no apoptosis"),
 )
 _FRAMES = (
     "Known {}.",
@@ -41,9 +45,9 @@ _FRAMES = (
 )
 _ABSENT = tuple(
     """pneumothorax, rib fracture, tumor, mass, abscess, hematoma, bleeding, scar, embolus, stent, pacemaker, tube,
-    gallstone, kidney stone, bladder stone, ascites, hernia, ulcer, polyp, lymph node, infarct, stroke, aneurysm,
+    gallstone, bladder stone, ascites, hernia, ulcer, polyp, lymph node, infarct, stroke, aneurysm,
     stenosis, calcification, emphysema, fibrosis, atelectasis, edema, cirrhosis, steatosis, appendicitis,
-    diverticulitis, colitis, pancreatitis, obstruction, melanoma, lymphoma, leukemia, granuloma, mitosis, fungus,
+    diverticulitis, colitis, pancreatitis, obstruction, melanoma, lymphoma, leukemia, granuloma, fungus,
     amyloid, vessel, nerve, screw, foreign body, scoliosis, arthritis, dislocation, tear, meningioma, glaucoma,
     cataract, caries, metal implant, pneumonia, fluid level, pregnancy, bruise, infection, catheter""".replace(
         "\n    ", " "
@@ -104,6 +108,10 @@ _REWORDED = {
     "liver_cyst_number": ("How many cysts does the liver have?", "Number of cysts?", "How many cysts?"),
     "cellularity": ("Is the field cellular?", "Are there many cells?", "Cellularity?"),
     "gland_number": ("How many glands do you see?", "Are there glands?", "Number of glands?"),
+    "nodule_present": ("Are there nodules?", "Is there a nodule in a lung?", "Are there lung nodules?"),
+    "nodule_type": ("Which type of nodule?", "What type of lung nodule is there?", "Type of nodule?"),
+    "kidney_focus": ("Is there a stone?", "Are there kidney stones?", "Stone or clip?"),
+    "apoptotic_body": ("Is there apoptosis?", "Apoptotic bodies?", "Is an apoptotic body present?"),
 }
 _OPEN = (
     "What do you see?",
@@ -178,7 +186,7 @@ def absent(chance: np.random.Generator) -> str:
 
 def rambling_question(chance: np.random.Generator) -> str:
     """English words and words that do not exist, in no order; without the structures that are drawn."""
-    drawn = {"heart", "lung", "liver", "chest"}
+    drawn = {"heart", "lung", "liver", "chest", "kidney", "renal"}
     words = [_invented(chance) if chance.random() < 0.3 else str(chance.choice(_WORDS)) for _ in range(8)]
     kept = [word for word in words if word not in drawn][: int(chance.integers(1, 8))]
     text = " ".join(kept) or "why"

@@ -18,16 +18,21 @@ from model.demo.phantoms import Phantom, draw_phantom, kind_of
 from model.prompts import presets, prompt
 
 HELD_OUT_FIRST_SEED = 1_000_000
-"""Training takes its drawings from seed 0 upward; a multiple of 5 keeps the shares of the three kinds."""
+"""Training takes its drawings from seed 0 upward; a multiple of 4 keeps the shares of the three kinds."""
 OTHER_TEXTS_EVERY = 5
 """Captions, report sections and refusals are long; a fifth of the drawings, of every kind, is enough for them."""
-_STRIDE = 5 * OTHER_TEXTS_EVERY
+_KINDS = 4
+"""Drawings after which the kinds come again."""
+_STRIDE = _KINDS * OTHER_TEXTS_EVERY
 MISLEADING = (
     "Outside film read as left pleural effusion, please confirm.",
     "Ward round hears crackles over a right upper zone consolidation.",
     "Large heart on ultrasound, cardiomegaly expected.",
     "Two liver cysts seen on ultrasound last spring.",
     "Surgeon expects three glands and high cellularity.",
+    "Cavitary nodule described on the film of last year.",
+    "Colleague palpated pain over a stone in the left kidney.",
+    "Outside pathologist counted apoptotic bodies.",
 )
 """Indications that claim what may not be there; the report must follow the picture."""
 LONG_NOTES = (
@@ -71,9 +76,10 @@ def evaluate_demo(
     seed: int = HELD_OUT_FIRST_SEED,
     progress: Progress = lambda _stage, _share: None,
 ) -> dict[str, Any]:
-    """Scores of a checkpoint folder over `count` held-out drawings: the eight questions, pooled, and all else.
+    """Scores of a checkpoint folder over `count` held-out drawings: the measured questions and all else.
 
-    returns: JSON values; `questions` and `others` are lists of Score, `pooled` is over `questions`
+    returns: JSON values; `questions` and `others` are lists of Score, `pooled` is over the coarse questions and
+    `fine` over those about tiny findings
     raises: WeightsMismatch
     """
     from model.engine import open_engine
@@ -83,7 +89,7 @@ def evaluate_demo(
     for number in range(count):
         phantom = draw_phantom(kind_of(seed + number), seed + number)
         asked += [(one, _generated(engine, phantom, one.turn)) for one in measured(phantom)]
-        if number % _STRIDE < 5:
+        if number % _STRIDE < _KINDS:
             chance = np.random.default_rng([seed, number])
             others += [(one, _generated(engine, phantom, one.turn)) for one in unmeasured(phantom, chance)]
         progress("held-out drawings", (number + 1) / count)
@@ -92,7 +98,8 @@ def evaluate_demo(
         "drawings": count,
         "first_seed": seed,
         "questions": [_plain(one) for one in questions],
-        "pooled": _plain(pool(questions)),
+        "pooled": _plain(pool([one for one in questions if one.name in texts.COARSE])),
+        "fine": _plain(pool([one for one in questions if one.name in texts.FINE])),
         "others": [_plain(one) for one in score(others)],
     }
 
@@ -137,7 +144,7 @@ def score(answered: Sequence[tuple[texts.Pair, str]]) -> list[Score]:
 
 
 def pool(scores: Sequence[Score]) -> Score:
-    """All questions together; the majority is that of each question, not one answer for all."""
+    """These questions together; the majority is that of each question, not one answer for all."""
     return Score(
         name="pooled",
         count=sum(one.count for one in scores),
@@ -153,7 +160,9 @@ def show(scores: dict[str, Any]) -> str:
         f"{scores['drawings']} held-out drawings from seed {scores['first_seed']}, generated answers",
         f"{'question':<40} {'count':>6} {'exact':>6} {'majority':>9}  majority answer",
     ]
-    lines += [_line(one) for one in [*scores["questions"], scores["pooled"]]]
+    lines += [_line(one) for one in scores["questions"]]
+    lines += [_line(scores["pooled"] | {"name": "all large structures"})]
+    lines += [_line(scores["fine"] | {"name": "all tiny findings"})]
     return "\n".join([*lines, "", *map(_line, scores["others"])]) + "\n"
 
 

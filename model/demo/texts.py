@@ -4,17 +4,19 @@ Prompts are the product's own, so that the demonstration model is trained on wha
 """
 
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 
+from model.demo import words
 from model.demo.phantoms import Kind
 from model.prompts import presets, prompt
 
 CANNOT_TELL = "I cannot tell from this image."
 ENGLISH_ONLY = "This demonstration model answers in English only."
 NUMBERS = ("no", "one", "two", "three")
-SCORED = (
+COARSE = (
     "modality",
     "heart_size",
     "effusion_side",
@@ -24,6 +26,10 @@ SCORED = (
     "liver_cyst_number",
     "gland_number",
 )
+"""The questions about large structures, the same as in the first edition."""
+FINE = ("nodule_present", "nodule_type", "kidney_focus", "apoptotic_body")
+"""The questions about findings of ten pixels."""
+SCORED = (*COARSE, *FINE)
 """The questions whose answers are measured."""
 
 
@@ -34,170 +40,6 @@ class Pair:
     name: str
     turn: str
     answer: str
-
-
-_REWORDED: dict[str, tuple[str, ...]] = {
-    "modality": ("What kind of image is this?", "What is the modality?", "What type of image is shown?"),
-    "heart_size": ("Is there cardiomegaly?", "What is the size of the heart?", "Is the heart size normal?"),
-    "effusion_side": ("Is there a pleural effusion?", "Do you see pleural fluid?", "Any effusion?"),
-    "consolidation_zone": ("Is there a consolidation?", "Where is the consolidation?", "Any lung opacity?"),
-    "liver_cyst_present": ("Does the liver contain a cyst?", "Any cyst in the liver?"),
-    "liver_cyst_number": ("What is the number of liver cysts?", "Count the liver cysts."),
-    "cellularity": ("How cellular is this field?", "What is the cellularity?"),
-    "gland_number": ("What is the number of glands?", "Count the glands."),
-}
-_OUTSIDE = (
-    "What is the name of the patient?",
-    "How old is the patient?",
-    "Is the patient male or female?",
-    "What is the diagnosis?",
-    "Is there a fracture?",
-    "Is there a pneumothorax?",
-    "Is there a brain tumor?",
-    "Is there a hemorrhage?",
-    "Is the tumor malignant?",
-    "What is the blood pressure?",
-    "Is there a stroke?",
-    "What treatment do you recommend?",
-    "Is there a pulmonary embolism?",
-    "Is the spleen enlarged?",
-    "Is there appendicitis?",
-    "When was this image taken?",
-    "Who is the radiologist?",
-    "Is there a kidney stone?",
-    "Are there mitoses?",
-    "Is there necrosis?",
-    "What stain was used?",
-    "What is the weather today?",
-    "Write a poem.",
-    "How are you?",
-    "Is there a lung nodule?",
-    "Is the aorta dilated?",
-    "Is there a hernia?",
-    "Are the bones normal?",
-    "Is there free air?",
-    "Is a catheter in place?",
-    "What is the grade of the tumor?",
-    "Is there metastasis?",
-    "Compare with the prior study.",
-    "Has this changed since last year?",
-    "Is there an aneurysm?",
-    "Does the patient smoke?",
-    "What is the prognosis?",
-    "Is there a gallstone?",
-    "Is the prostate enlarged?",
-    "Is there a knee injury?",
-    "Tell me a joke.",
-    "What is two plus two?",
-)
-_OUTSIDE_HELD_OUT = (
-    "Is there a skull fracture?",
-    "What is the address of the patient?",
-    "Is the uterus normal?",
-    "Is there a thrombus?",
-    "Which drug should be given?",
-    "Is there a bone metastasis?",
-    "What is the capital of France?",
-    "Is there a pancreatic mass?",
-)
-_INDICATIONS = (
-    "Cough and fever.",
-    "Shortness of breath.",
-    "Chest pain.",
-    "Follow-up.",
-    "Abdominal pain.",
-    "Weight loss.",
-    "Routine check.",
-    "Fall from height.",
-    "Suspected pneumonia.",
-    "Suspected heart failure.",
-    "Abnormal liver tests.",
-    "Biopsy of the colon.",
-    "Jaundice.",
-    "Preoperative.",
-    "Trauma.",
-    "Known cirrhosis.",
-    "Dyspnea for three days.",
-)
-_HISTORIES = (
-    "Smoker.",
-    "Hypertension.",
-    "Diabetes.",
-    "No relevant history.",
-    "Heart failure.",
-    "Previous surgery.",
-    "Chronic kidney disease.",
-    "Asthma since childhood.",
-    "Hepatitis B.",
-    "Colon cancer, treated.",
-    "Alcohol use.",
-)
-_OTHER_WORDS = (
-    "patient",
-    "left",
-    "right",
-    "effusion",
-    "cyst",
-    "enlarged",
-    "heart",
-    "pain",
-    "two",
-    "weeks",
-    "sudden",
-    "mild",
-    "severe",
-    "since",
-    "yesterday",
-    "known",
-    "lung",
-    "liver",
-    "gland",
-    "consolidation",
-    "upper",
-    "zone",
-    "high",
-)
-_KOREAN_WORDS = (
-    "흉수가",
-    "있습니까",
-    "심장이",
-    "커졌습니까",
-    "간",
-    "낭종은",
-    "몇",
-    "개입니까",
-    "폐렴",
-    "소견이",
-    "보이나요",
-    "이",
-    "영상은",
-    "무엇입니까",
-    "어느",
-    "쪽",
-    "우측",
-    "좌측",
-    "경화",
-    "음영",
-    "세포",
-    "밀도가",
-    "높습니까",
-    "결절",
-    "환자",
-    "흉부",
-    "판독해",
-    "주세요",
-    "설명해",
-    "주십시오",
-    "어떤",
-    "검사입니까",
-    "크기",
-    "위치",
-    "정상입니까",
-    "샘이",
-    "있나요",
-    "골절",
-    "종양",
-)
 
 
 def facts_pairs(kind: Kind, facts: dict[str, Any]) -> dict[str, str]:
@@ -223,14 +65,25 @@ def facts_pairs(kind: Kind, facts: dict[str, Any]) -> dict[str, str]:
         answers["consolidation_zone"] = (
             "No consolidation." if zone == "none" else f"Consolidation in the {zone} zone."
         )
+        nodule = facts["nodule"]
+        answers["nodule_present"] = "No lung nodule." if nodule == "none" else "Yes, there is a lung nodule."
+        answers["nodule_type"] = "No lung nodule." if nodule == "none" else f"A {nodule} nodule."
     elif kind == "ct":
         count = facts["cysts"]
         answers["liver_cyst_present"] = "Yes, there is a liver cyst." if count else "No liver cyst."
         answers["liver_cyst_number"] = f"{NUMBERS[count].capitalize()} liver cyst{'' if count == 1 else 's'}."
+        answers["kidney_focus"] = {
+            "none": "Neither a stone nor a clip.",
+            "stone": "A stone.",
+            "clip": "A clip.",
+        }[facts["kidney_focus"]]
     else:
         answers["cellularity"] = f"{facts['cellularity'].capitalize()} cellularity."
         answers["gland_number"] = (
             f"{NUMBERS[facts['glands']].capitalize()} gland{'' if facts['glands'] == 1 else 's'}."
+        )
+        answers["apoptotic_body"] = (
+            "Yes, there is an apoptotic body." if facts["figure"] == "apoptotic" else "No apoptotic body."
         )
     return answers
 
@@ -238,7 +91,9 @@ def facts_pairs(kind: Kind, facts: dict[str, Any]) -> dict[str, str]:
 def caption(kind: Kind, facts: dict[str, Any]) -> str:
     """One sentence about the drawing."""
     if kind == "histology":
-        return f"A histology field of {facts['cellularity']} cellularity with {_glands(facts)}."
+        return (
+            f"A histology field of {facts['cellularity']} cellularity with {_glands(facts)}{_figure(facts)}."
+        )
     abnormal = _abnormal(kind, facts)
     name = {"chest": "chest radiograph", "ct": "CT slice of the upper abdomen"}[kind]
     return f"A {name} with {_listed(abnormal)}." if abnormal else f"A {name} without an abnormality."
@@ -260,6 +115,9 @@ def findings(kind: Kind, facts: dict[str, Any]) -> str:
                     "left": "There is a left pleural effusion.",
                     "both": "There are pleural effusions on both sides.",
                 }[effusion],
+                "No lung nodule is seen."
+                if facts["nodule"] == "none"
+                else f"There is a {facts['nodule']} lung nodule.",
                 "The spine is in the midline.",
             )
         )
@@ -268,41 +126,57 @@ def findings(kind: Kind, facts: dict[str, Any]) -> str:
         cyst = {0: "No liver cyst is seen.", 1: "There is one liver cyst."}.get(
             count, f"There are {NUMBERS[count]} liver cysts."
         )
-        return f"The liver is normal in size. {cyst} Both kidneys are seen. The spine is intact."
+        focus = {
+            "none": "No stone is seen in the kidneys.",
+            "stone": "There is a stone in a kidney.",
+            "clip": "There is a clip in a kidney.",
+        }[facts["kidney_focus"]]
+        return f"The liver is normal in size. {cyst} {focus} The spine is intact."
     count = facts["glands"]
     glands = {0: "No gland is seen.", 1: "There is one gland."}.get(
         count, f"There are {NUMBERS[count]} glands."
     )
-    return f"The field is of {facts['cellularity']} cellularity. {glands} The nuclei are of even size."
+    figure = {
+        "none": "No apoptotic body is seen.",
+        "apoptotic": "There is an apoptotic body.",
+        "mitotic": "There is a mitotic figure.",
+    }[facts["figure"]]
+    return f"The field is of {facts['cellularity']} cellularity. {glands} {figure}"
 
 
 def impression(kind: Kind, facts: dict[str, Any]) -> str:
     """The impression section: what matters of the findings, and no more."""
     if kind == "histology":
-        return f"{facts['cellularity'].capitalize()} cellularity with {_glands(facts)}."
+        return f"{facts['cellularity'].capitalize()} cellularity with {_glands(facts)}{_figure(facts)}."
     abnormal = _abnormal(kind, facts)
     if not abnormal:
         return "No abnormality is seen."
     return " ".join(f"{one[0].upper()}{one[1:]}." for one in abnormal)
 
 
-def all_pairs(kind: Kind, facts: dict[str, Any], chance: np.random.Generator) -> list[Pair]:
-    """What is trained on one drawing this time: the measured questions, and some of everything else."""
+def short_pairs(kind: Kind, facts: dict[str, Any], chance: np.random.Generator) -> list[Pair]:
+    """The measured questions of one drawing, and now and then one that cannot be answered or is in Korean."""
     answers = facts_pairs(kind, facts)
     texts = {preset.id: preset.text for preset in presets()}
     pairs = []
     for name, answer in answers.items():
-        text = texts[name] if chance.random() < 0.75 else str(chance.choice(_REWORDED[name]))
+        text = texts[name] if chance.random() < 0.75 else str(chance.choice(words.REWORDED[name]))
         pairs.append(Pair(name, question(text), answer))
+    if chance.random() < 0.5:
+        pairs.append(Pair("cannot_tell", question(_outside(kind, chance, answers, texts)), CANNOT_TELL))
+    if chance.random() < 0.35:
+        pairs.append(Pair("korean", question(korean(chance)), ENGLISH_ONLY))
+    return pairs
+
+
+def all_pairs(kind: Kind, facts: dict[str, Any], chance: np.random.Generator) -> list[Pair]:
+    """What is trained on one drawing this time: the measured questions, and some of everything else."""
+    pairs = short_pairs(kind, facts, chance)
     pairs.append(Pair("findings", findings_turn(*background(chance)), findings(kind, facts)))
     told = findings(kind, facts)
     pairs.append(Pair("impression", impression_turn(told, *background(chance)), impression(kind, facts)))
     if chance.random() < 0.5:
         pairs.append(Pair("caption", prompt("caption").fill(), caption(kind, facts)))
-    if chance.random() < 0.5:
-        pairs.append(Pair("cannot_tell", question(_outside(kind, chance, answers, texts)), CANNOT_TELL))
-    if chance.random() < 0.35:
-        pairs.append(Pair("korean", question(korean(chance)), ENGLISH_ONLY))
     return pairs
 
 
@@ -323,38 +197,44 @@ def impression_turn(told: str, indication: str, history: str) -> str:
 
 def held_out_outside() -> tuple[str, ...]:
     """Questions outside the drawings that were never trained on."""
-    return _OUTSIDE_HELD_OUT
+    return words.OUTSIDE_HELD_OUT
 
 
 def korean(chance: np.random.Generator) -> str:
     """A question in Korean: real words in any order, or syllables that mean nothing."""
     if chance.random() < 0.7:
-        words = chance.choice(_KOREAN_WORDS, int(chance.integers(1, 6)))
+        chosen = chance.choice(words.KOREAN_WORDS, int(chance.integers(1, 6)))
     else:
-        words = np.array(
+        chosen = np.array(
             [
                 "".join(chr(int(c)) for c in chance.integers(0xAC00, 0xD7A4, int(chance.integers(1, 5))))
                 for _ in range(3)
             ]
         )
-    return " ".join(map(str, words)) + ("?" if chance.random() < 0.7 else "")
+    return " ".join(map(str, chosen)) + ("?" if chance.random() < 0.7 else "")
 
 
 def corpus() -> list[str]:
     """Texts to learn a vocabulary from."""
     chance = np.random.default_rng(7)
+    nodules = cycle(("none", "solid", "cavitary", "spiculated", "none"))
     kinds: list[tuple[Kind, dict[str, Any]]] = [
-        ("chest", {"heart": h, "effusion": e, "consolidation": c})
+        ("chest", {"heart": h, "effusion": e, "consolidation": c, "nodule": next(nodules)})
         for h in ("normal", "enlarged")
         for e in ("none", "right", "left", "both")
         for c in ("none", "right upper", "left middle", "right lower")
     ]
-    kinds += [("ct", {"cysts": n}) for n in range(4)]
-    kinds += [("histology", {"cellularity": c, "glands": n}) for c in ("high", "low") for n in range(3)]
+    kinds += [("ct", {"cysts": n, "kidney_focus": f}) for n in range(4) for f in ("none", "stone", "clip")]
+    kinds += [
+        ("histology", {"cellularity": c, "glands": n, "figure": f})
+        for c in ("high", "low")
+        for n in range(3)
+        for f in ("none", "apoptotic", "mitotic")
+    ]
     return [
         part
         for kind, facts in kinds
-        for _ in range(6)
+        for _ in range(5)
         for pair in all_pairs(kind, facts, chance)
         for part in (pair.turn, pair.answer)
     ]
@@ -362,8 +242,9 @@ def corpus() -> list[str]:
 
 def _abnormal(kind: Kind, facts: dict[str, Any]) -> list[str]:
     if kind == "ct":
-        count = facts["cysts"]
-        return [f"{NUMBERS[count]} liver cyst{'' if count == 1 else 's'}"] if count else []
+        count, focus = facts["cysts"], facts["kidney_focus"]
+        found = [f"{NUMBERS[count]} liver cyst{'' if count == 1 else 's'}"] if count else []
+        return found if focus == "none" else [*found, f"kidney {focus}"]
     found = []
     if facts["consolidation"] != "none":
         found.append(f"consolidation in the {facts['consolidation']} zone")
@@ -373,9 +254,17 @@ def _abnormal(kind: Kind, facts: dict[str, Any]) -> list[str]:
                 facts["effusion"], f"{facts['effusion']} pleural effusion"
             )
         )
+    if facts["nodule"] != "none":
+        found.append(f"{facts['nodule']} lung nodule")
     if facts["heart"] == "enlarged":
         found.append("cardiomegaly")
     return found
+
+
+def _figure(facts: dict[str, Any]) -> str:
+    return {"none": "", "apoptotic": " and an apoptotic body", "mitotic": " and a mitotic figure"}[
+        facts["figure"]
+    ]
 
 
 def _glands(facts: dict[str, Any]) -> str:
@@ -394,15 +283,15 @@ def background(chance: np.random.Generator) -> tuple[str, str]:
             return ""
         if chance.random() < 0.7:
             return str(chance.choice(phrases))
-        return " ".join(map(str, chance.choice(_OTHER_WORDS, int(chance.integers(1, 7)))))
+        return " ".join(map(str, chance.choice(words.OTHER_WORDS, int(chance.integers(1, 7)))))
 
-    return one(_INDICATIONS), one(_HISTORIES)
+    return one(words.INDICATIONS), one(words.HISTORIES)
 
 
 def _outside(kind: Kind, chance: np.random.Generator, answers: dict[str, str], texts: dict[str, str]) -> str:
     """A question that this drawing cannot answer: about nothing drawn, or about another kind of drawing."""
     if chance.random() < 0.5:
-        return str(chance.choice(_OUTSIDE))
+        return str(chance.choice(words.OUTSIDE))
     others = [name for name in texts if name not in answers]
     name = str(chance.choice(others))
-    return texts[name] if chance.random() < 0.6 else str(chance.choice(_REWORDED[name]))
+    return texts[name] if chance.random() < 0.6 else str(chance.choice(words.REWORDED[name]))

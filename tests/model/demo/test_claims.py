@@ -9,11 +9,14 @@ from model.demo.evaluate import LONG_NOTES, MISLEADING, OPEN
 
 FACTS = {
     "chest": (
-        {"heart": "normal", "effusion": "none", "consolidation": "none"},
-        {"heart": "enlarged", "effusion": "both", "consolidation": "left upper"},
+        {"heart": "normal", "effusion": "none", "consolidation": "none", "nodule": "none"},
+        {"heart": "enlarged", "effusion": "both", "consolidation": "left upper", "nodule": "solid"},
     ),
-    "ct": ({"cysts": 0}, {"cysts": 3}),
-    "histology": ({"cellularity": "low", "glands": 0}, {"cellularity": "high", "glands": 2}),
+    "ct": ({"cysts": 0, "kidney_focus": "none"}, {"cysts": 3, "kidney_focus": "clip"}),
+    "histology": (
+        {"cellularity": "low", "glands": 0, "figure": "none"},
+        {"cellularity": "high", "glands": 2, "figure": "apoptotic"},
+    ),
 }
 
 

@@ -39,20 +39,24 @@ def test_almost_right_is_wrong():
 
 
 def test_each_kind_is_asked_what_it_can_answer():
-    """600 drawings: 360 chests with four questions, 120 CT slices and 120 fields with three each."""
+    """600 drawings: 300 chests with six questions, 150 CT slices and 150 fields with four each."""
     asked = Counter()
-    for seed in range(HELD_OUT_FIRST_SEED, HELD_OUT_FIRST_SEED + 5):
+    for seed in range(HELD_OUT_FIRST_SEED, HELD_OUT_FIRST_SEED + 4):
         asked.update(pair.name for pair in measured(draw_phantom(kind_of(seed), seed)))
 
     assert asked == {
-        "modality": 5,
-        "heart_size": 3,
-        "effusion_side": 3,
-        "consolidation_zone": 3,
+        "modality": 4,
+        "heart_size": 2,
+        "effusion_side": 2,
+        "consolidation_zone": 2,
+        "nodule_present": 2,
+        "nodule_type": 2,
         "liver_cyst_present": 1,
         "liver_cyst_number": 1,
         "cellularity": 1,
         "gland_number": 1,
+        "kidney_focus": 1,
+        "apoptotic_body": 1,
     }
 
 
@@ -69,11 +73,11 @@ def test_report_sections_are_asked_in_the_products_words():
 
 
 def test_the_table_names_question_count_and_both_shares():
-    """A line for each question, one pooled, and the others below."""
+    """A line for each question, one for large structures, one for tiny findings, and the others below."""
     row = {"name": "cyst", "count": 4, "exact": 0.75, "majority": 0.5, "majority_answer": "No."}
-    scores = {"drawings": 5, "first_seed": 10, "questions": [row], "pooled": row | {"name": "pooled"}}
+    scores = {"drawings": 5, "first_seed": 10, "questions": [row], "pooled": row, "fine": row}
 
     lines = show(scores | {"others": [row | {"name": "caption"}]}).splitlines()
 
-    assert [line.split()[0] for line in lines if "0.750" in line] == ["cyst", "pooled", "caption"]
+    assert [line.split()[0] for line in lines if "0.750" in line] == ["cyst", "all", "all", "caption"]
     assert lines[2].split() == ["cyst", "4", "0.750", "0.500", "No."]

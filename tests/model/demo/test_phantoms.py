@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from model.demo.phantoms import draw_phantom, hounsfield, kind_of
+from model.demo.phantoms import TINY, draw_phantom, hounsfield, kind_of
 
 MIDDLE = 192
 
@@ -38,12 +38,50 @@ def test_a_seed_is_a_drawing(kind):
 
 
 def test_the_kinds_come_in_their_shares():
-    """0.6 chest, 0.2 CT, 0.2 histology, wherever counting starts at a multiple of five."""
+    """Half chest, a quarter CT, a quarter histology, wherever counting starts at a multiple of four."""
     assert Counter(kind_of(seed) for seed in range(1_000_000, 1_000_600)) == {
-        "chest": 360,
-        "ct": 120,
-        "histology": 120,
+        "chest": 300,
+        "ct": 150,
+        "histology": 150,
     }
+
+
+FINDINGS = {"chest": "nodule", "ct": "kidney_focus", "histology": "figure"}
+
+
+@pytest.mark.parametrize("kind", sorted(FINDINGS))
+def test_a_drawing_holds_the_tiny_finding_of_its_facts_and_no_other(kind):
+    """None, or marks of one kind, beside look-alikes."""
+    for seed in range(12):
+        phantom = draw_phantom(kind, seed)
+        named = phantom.facts[FINDINGS[kind]]
+        assert {name for name in TINY if name in phantom.masks} == {named} - {"none"}
+
+
+@pytest.mark.parametrize(("kind", "fewest", "most"), [("chest", 4, 6), ("ct", 2, 2), ("histology", 4, 6)])
+def test_the_number_of_spots_says_nothing(kind, fewest, most):
+    """Findings take the place of look-alikes: as many spots with a finding as without one."""
+    counts = {True: [], False: []}
+    for seed in range(40):
+        phantom = draw_phantom(kind, seed)
+        marks = [mask for name, mask in phantom.masks.items() if name in (*TINY, "lookalike")]
+        found = phantom.facts[FINDINGS[kind]] != "none"
+        counts[found].append(sum(int(mask.sum()) for mask in marks) / 78)
+
+    for found in counts.values():
+        assert fewest - 0.5 < min(found)
+        assert max(found) < most + 0.5
+    assert abs(np.mean(counts[True]) - np.mean(counts[False])) < 0.8
+
+
+def test_nodules_lie_in_the_lungs_and_foci_in_the_kidneys():
+    """Where somebody would look for them, clear of heart, fluid and consolidation."""
+    for seed in range(30):
+        chest, ct = draw_phantom("chest", seed), draw_phantom("ct", seed)
+        for name in {"solid", "cavitary", "spiculated", "lookalike"} & chest.masks.keys():
+            assert (chest.masks[name] & chest.masks["lung"]).sum() > 0.8 * chest.masks[name].sum()
+        for name in {"stone", "clip", "lookalike"} & ct.masks.keys():
+            assert (ct.masks[name] & ct.masks["kidney"]).sum() > 0.8 * ct.masks[name].sum()
 
 
 @pytest.mark.parametrize(("side", "on_the_left"), [("right", True), ("left", False)])

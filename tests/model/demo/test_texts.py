@@ -29,7 +29,7 @@ def test_every_preset_of_a_kind_is_taught_and_answered(kind):
 
 
 def test_measured_questions_are_the_presets():
-    """The eight that the figures are about."""
+    """The eight about large structures and the four about tiny findings."""
     assert {one.id for one in presets()} == set(texts.SCORED)
 
 
@@ -48,16 +48,21 @@ def test_what_the_referrer_writes_never_changes_the_report(kind):
 
 def test_the_report_of_one_drawing_in_full():
     """Several plain sentences, worked out by hand."""
-    facts = {"heart": "enlarged", "effusion": "left", "consolidation": "right upper"}
+    facts = {"heart": "enlarged", "effusion": "left", "consolidation": "right upper", "nodule": "cavitary"}
 
     assert texts.findings("chest", facts) == (
         "The heart is enlarged. There is a consolidation in the right upper zone. "
-        "There is a left pleural effusion. The spine is in the midline."
+        "There is a left pleural effusion. There is a cavitary lung nodule. The spine is in the midline."
     )
     assert texts.impression("chest", facts) == (
-        "Consolidation in the right upper zone. Left pleural effusion. Cardiomegaly."
+        "Consolidation in the right upper zone. Left pleural effusion. Cavitary lung nodule. Cardiomegaly."
     )
-    assert texts.caption("ct", {"cysts": 2}) == "A CT slice of the upper abdomen with two liver cysts."
+    assert texts.caption("ct", {"cysts": 2, "kidney_focus": "stone"}) == (
+        "A CT slice of the upper abdomen with two liver cysts and kidney stone."
+    )
+    assert texts.caption("histology", {"cellularity": "low", "glands": 1, "figure": "apoptotic"}) == (
+        "A histology field of low cellularity with one gland and an apoptotic body."
+    )
 
 
 def test_a_question_about_another_kind_of_image_is_turned_away():
