@@ -50,6 +50,10 @@ ARGUMENTS: list[tuple[tuple[str, ...], dict[str, Any]]] = [
         ("--review",),
         {**PATH, "help": "score an export of the application instead: its pairs.jsonl or export.jsonl"},
     ),
+    (
+        ("--clinical",),
+        {**PATH, "help": "folder with radeval's weights: its scores too, for reports (extra clinical)"},
+    ),
     (("--judge",), {"default": "", "help": "address of an OpenAI-compatible judge, for MM-Vet only"}),
     (("--judge-model",), {"default": "", "help": "the judge's model"}),
     (("--judge-prompt",), {**PATH, "help": "file with the benchmark's own few-shot prompt"}),
@@ -106,6 +110,29 @@ class _Signals:
 
     def _come(self, _number: int, _frame: object) -> None:
         self._came = True
+
+
+def _computed(settings: Settings) -> dict[str, str]:
+    """What has a say in the bits of an answer; of a model server only that it is one."""
+    if settings.model_server:
+        return {"answered by": "a model server"}
+    return {"device": settings.device, "dtype": settings.dtype}
+
+
+def _lines(outcome: Any, options: Namespace, stop: _Signals) -> Any:
+    """The task's scores, and those that were asked for beside them."""
+    from model.evaluation.clinical import clinical
+    from model.evaluation.tasks import task
+
+    score = task(options.task).score
+    if score is None:
+        return _judged(outcome, options, stop)
+    lines = score(outcome.answered)
+    if options.clinical:
+        if any(one.example.kind != "findings" for one in outcome.answered):
+            raise ValueError("Clinical scores are for reports: --task mimic-cxr or iu-xray.")
+        lines = [*lines, *clinical(outcome.answered, options.clinical)]
+    return lines
 
 
 def _judged(outcome: Any, options: Namespace, stop: _Signals) -> Any:
@@ -180,7 +207,7 @@ def _run(settings: Settings, options: Namespace) -> int:
             order,
             answerer,
             options.out,
-            computed={"device": settings.device, "dtype": settings.dtype},
+            computed=_computed(settings),
             progress=progress,
             stop=asked,
         )
@@ -191,7 +218,7 @@ def _run(settings: Settings, options: Namespace) -> int:
                 "the same command goes on.\n"
             )
             return STOPPED
-        lines = _judged(outcome, options, asked) if task(options.task).score is None else None
+        lines = _lines(outcome, options, asked)
     card = write_scorecard(outcome, options.out, lines)
     sys.stdout.write(f"\n{table(card)}\n\n{options.out / TABLE}\n")
     return 0

@@ -170,3 +170,17 @@ def test_an_export_of_the_application_is_scored_by_the_command(tmp_path, capsys)
     assert main(["evaluate", "--review", str(tmp_path / "pairs.jsonl"), "--out", str(tmp_path / "out")]) == 0
     assert "| signed as drafted | 0.0 (0.0 to 0.0) % | 1 |" in capsys.readouterr().out
     assert main(["evaluate", "--review", str(tmp_path / "pairs.jsonl")]) == 2
+
+
+def test_clinical_scores_are_for_reports_and_their_package_is_named(tmp_path, capsys):
+    """Answers are kept; the score is refused with a sentence, never left out in silence."""
+    made.vqa_rad(tmp_path / "questions", count=2)
+    made.iu_xray(tmp_path / "reports", count=1)
+    for name, data, told in (
+        ("vqa-rad", "questions", "are for reports"),
+        ("iu-xray", "reports", "not installed"),
+    ):
+        arguments = ["--task", name, "--data", str(tmp_path / data), "--out", str(tmp_path / name)]
+        assert main(["evaluate", *arguments, "--max-new-tokens", "2", "--clinical", str(tmp_path)]) == 2
+        assert told in capsys.readouterr().err
+        assert (tmp_path / name / "answers.jsonl").stat().st_size
