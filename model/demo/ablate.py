@@ -118,7 +118,8 @@ def run_arm(
     weights = _trained(model)
     average = [one.detach().clone() for one in weights]
     optimizer = torch.optim.AdamW(weights, lr=_RATE, weight_decay=0.02, betas=(0.9, 0.98))
-    answers, losses = {}, []
+    answers: dict[str, Any] = {}
+    losses = []
     for step in range(max(stops.values())):
         for group in optimizer.param_groups:
             group["lr"] = _RATE * min(1.0, (step + 1) / _WARM_UP)
