@@ -113,7 +113,7 @@ def test_the_demonstration_model_is_measured_on_its_own_drawings(tmp_path, capsy
     card = json.loads((tmp_path / "run" / "scorecard.json").read_text())
     scores = {one["metric"]: one["ours"] for one in card["scores"] if one["ours"]}
     assert card["run"]["model"]["demonstration"] is True
-    assert scores["exact match"]["n"] == len(rows) == 36
+    assert scores["exact match"]["n"] == len(rows) > 36  # more than one question for each drawing
     assert scores["exact match"]["value"] >= 0.8
 
 
