@@ -29,7 +29,7 @@ from dicom.series import Member, group
 from dicom.text import clean_name
 from dicom.windowing import Window
 from tests.corpus import ROOT, corpus, file_named
-from tests.dicom.test_hostile import panicking_rle
+from tests.dicom.hostile import panicking_rle
 from tests.dicom.test_render import GRADIENT, TWELVE_BITS, by_dcmtk
 from tests.samples import dicom_bytes
 
