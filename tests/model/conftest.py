@@ -14,7 +14,7 @@ REFERENCE = Path(__file__).parent / "reference"
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory):
-    """The exported folder of a name: v1, v2 (the reference checkpoints), demo, small-v1, small-v2."""
+    """The exported folder of a name: v1, v2 (the reference checkpoints), demo, small-v1, small-v1-learned, small-v2."""
     made = {}
 
     def source(name):
@@ -22,7 +22,8 @@ def exported(tmp_path_factory):
             return DEMO_MODEL
         if not name.startswith("small"):
             return REFERENCE / name / "checkpoint"
-        model, processor = small_model(name.removeprefix("small-"), dtype=torch.float32)
+        version, _, strategy = name.removeprefix("small-").partition("-")
+        model, processor = small_model(version, dtype=torch.float32, strategy=strategy or "faithful")
         folder = tmp_path_factory.mktemp(f"{name}-source")
         model.save_pretrained(folder)
         processor.save_pretrained(folder)

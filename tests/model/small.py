@@ -18,7 +18,7 @@ from model.random_weights import processor_for
 from model.speech import Speech
 
 
-def small_model(version="v1", seed=5, dtype=torch.float64, **text):
+def small_model(version="v1", seed=5, dtype=torch.float64, strategy="faithful", **text):
     """Model and processor: 2 layers of 4 heads over 2 key heads, crops of 32 pixels."""
     tokenizer = DragonflyProcessor.from_pretrained(DEMO_MODEL).tokenizer
     facts = {
@@ -42,7 +42,7 @@ def small_model(version="v1", seed=5, dtype=torch.float64, **text):
         initializer_range=0.4,
     )
     torch.manual_seed(seed)
-    zoom = {"version": version, "pool": 2}
+    zoom = {"version": version, "pool": 2, "strategy": strategy}
     config = DragonflyConfig(text_config=LlamaConfig(**facts | text), vision_config=vision, zoom=zoom)
     return DragonflyForCausalLM(config).to(dtype).eval(), processor_for(config)
 

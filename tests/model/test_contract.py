@@ -346,7 +346,7 @@ def test_served_tokens_are_those_of_the_original(backend, version, name):
     assert said["one"] == expected[:12]
 
 
-@pytest.mark.parametrize("name", [*SMALL, "demo"])
+@pytest.mark.parametrize("name", [*SMALL, "small-v1-learned", "demo"])
 def test_served_answers_are_those_of_the_engine_in_any_company(exported, backend, name):
     """Requests of unequal length, one with two pictures, laid end to end in one pass: each as our engine alone."""
     served, engine = backend(name), open_engine(exported(name))

@@ -34,7 +34,7 @@ class Refuse:
 sys.meta_path.insert(0, Refuse())
 import torch
 from PIL import Image
-from transformers import AutoConfig, AutoModelForCausalLM, AutoProcessor
+from transformers import AutoConfig, AutoImageProcessor, AutoModelForCausalLM, AutoProcessor, AutoTokenizer
 
 spec = importlib.util.spec_from_file_location("backend", sys.argv[1])
 backend = importlib.util.module_from_spec(spec)
@@ -54,6 +54,11 @@ for line in sys.stdin:
     served = backend.Backend(backend.Path(case["folder"]))
     request = served.request(backend.user(case["text"]), [shown])
     assert request.ids == batch["input_ids"][0].tolist()
+    tokenizer = AutoTokenizer.from_pretrained(case["folder"], **asked)
+    assert tokenizer.chat_template == processor.chat_template
+    assert tokenizer.encode(processor.image_token, add_special_tokens=False) == [processor.image_token_id]
+    images = AutoImageProcessor.from_pretrained(case["folder"], **asked)
+    assert repr(images.zoom_plan) == repr(processor.zoom_plan) and dict(images.size) == dict(images.crop_size)
     ends = model.generation_config.eos_token_id
     said, _ = served.generate({"one": request}, case["tokens"], ends, chunk=1000)
     print(json.dumps([ids[0, batch["input_ids"].shape[1] :].tolist(), said["one"]]))
