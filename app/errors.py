@@ -32,6 +32,7 @@ STATUS = {
     "storage.database_away": 503,
     "storage.disk_full": 507,
     "storage.witness_away": 503,
+    "storage.scratch_full": 507,
     "storage.unreadable": 410,
     "dicom.no_such_frame": 404,
     "app.signed_out": 401,

@@ -17,6 +17,7 @@ from typing import Any
 
 import structlog
 
+from app import headerless, slides
 from app.auth import Caller
 from app.errors import Refused
 from app.grouping import new_study
@@ -24,11 +25,9 @@ from app.wiring import SYSTEM, Services
 from dicom.errors import DicomError
 from dicom.media import walk
 from dicom.series import Member
-from dicom.text import clean
 from storage import patients, studies, uploads
 from storage.database import Tx
 from storage.errors import StorageError, UnrecordedChange, WrongPatient
-from storage.studies import NewInstance, NewSeries, NewStudy
 
 log = structlog.get_logger()
 PATIENCE = timedelta(hours=1)
@@ -169,7 +168,7 @@ class Intake:
             "read": {"done": receiving.read, "total": receiving.total},
             "studies": list(dict.fromkeys(receiving.found)),
             "pictures": [
-                {"n": number, "width": facts["columns"], "height": facts["rows"]}
+                {"n": number, "width": facts["columns"], "height": facts["rows"], "slide": "slide" in facts}
                 for number, _, facts in receiving.pictures
             ],
             "refused": receiving.refused,
@@ -213,7 +212,7 @@ class Intake:
                 # An archive was one file until it was opened.
                 receiving.read += 1
                 receiving.total = max(receiving.total, receiving.read)
-            if facts["kind"] == "photo":
+            if facts["kind"] in ("photo", "slide"):
                 receiving.pictures.append((len(receiving.pictures), media.path, facts))
             else:
                 good.append(Read(media.path, facts, _sha256(media.path)))
@@ -305,14 +304,8 @@ class Intake:
     def _take_pictures(self, receiving: Receiving, details: Mapping[str, Any]) -> None:
         """Pictures without headers become one study of the patient a person named."""
         caller, services = receiving.caller, self.services
-        identity = {
-            "name": {"alphabetic": clean(details.get("patient_name"))},
-            "patient_id": clean(details.get("patient_id")),
-            "birth_date": str(details.get("birth_date") or "").replace("-", ""),
-            "sex": str(details.get("sex") or ""),
-        }
         with services.database.write(caller.actor) as tx:
-            patient_id = self._patient(tx, receiving, identity, None)
+            patient_id = self._patient(tx, receiving, headerless.identity_of(details), None)
             key = tx.patient_key(patient_id)
             tx.record(
                 "upload.finished", subject=tx.ref(patient_id), object_type="upload", object_id=receiving.id
@@ -320,46 +313,21 @@ class Intake:
         kept = []
         for _, path, facts in receiving.pictures:
             with path.open("rb") as source:
-                kept.append((services.files.keep(key, patient_id, source), facts))
+                file = services.files.keep(key, patient_id, source)
+            kept.append((file, slides.with_overview(services, key, patient_id, path, facts)))
         with services.database.read(caller.actor) as tx:
             receiving.duplicates += sum(
                 studies.instance_known(tx, caller.user.id, file.sha256) is not None for file, _ in kept
             )
-        pathology = details.get("kind") == "pathology"
-        modality = "SM" if pathology else "XC"
-        um = details.get("um_per_pixel")
-        spacing = [float(um) / 1000, float(um) / 1000] if um else None
-        instances = [
-            NewInstance(
-                sop_uid=facts["sop_instance_uid"],
-                file_sha256=file.sha256,
-                frames=1,
-                facts={**facts, "modality": modality, "spacing_mm": spacing},
-            )
-            for file, facts in kept
-        ]
-        uid = (
-            f"photos:{patient_id}:"
-            + hashlib.sha256("".join(sorted(f.sha256 for f, _ in kept)).encode()).hexdigest()
-        )
-        study_facts = {
-            "study_date": str(details.get("study_date") or "").replace("-", ""),
-            "description": clean(details.get("description")),
-            "kind": "pathology" if pathology else "radiology",
-            "headerless": True,
-            **{name: clean(details.get(name)) for name in ("specimen", "block", "stain")},
-        }
-        series = NewSeries(key=uid, modality=modality, facts={"description": ""}, instances=instances)
+        study = headerless.study_of(kept, details, patient_id)
         with services.database.write(caller.actor) as tx:
-            for file, _ in kept:
+            for file, facts in kept:
                 services.files.note(tx, patient_id, file)
-            study_id, _ = studies.put(
-                tx,
-                caller.user.id,
-                patient_id,
-                NewStudy(study_uid=uid, modality=modality, facts=study_facts, series=[series]),
-                study_id=receiving.study_id,
-            )
+                slides.note_overview(services, tx, patient_id, facts)
+            study_id, _ = studies.put(tx, caller.user.id, patient_id, study, study_id=receiving.study_id)
+        for (_, path, _), (file, facts) in zip(receiving.pictures, kept, strict=True):
+            if "slide" in facts:
+                slides.adopt(services, slides.Glass(facts["slide"], patient_id, key, (file.sha256,)), path)
         receiving.found.append(study_id)
         receiving.pictures.clear()
         self._end(receiving, "done")

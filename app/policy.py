@@ -52,6 +52,8 @@ POLICY: tuple[Rule, ...] = (
     _rule("DELETE", "/api/studies/{study_id}/marks/{mark_id}", (C,)),
     _rule("GET", "/api/series/{series_id}/manifest", (C,)),
     _rule("GET", "/api/series/{series_id}/thumbnail", (C,)),
+    _rule("GET", "/api/series/{series_id}/slide", (C,)),
+    _rule("GET", "/api/series/{series_id}/tiles/{depth}/{column}/{row}", (C,)),
     _rule("GET", "/api/instances/{instance_id}/frames/{frame}", (C,)),
     _rule("GET", "/api/instances/{instance_id}/frames/{frame}/rendered.png", (C,)),
     _rule("POST", "/api/studies/{study_id}/questions", (C,)),

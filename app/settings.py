@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     upload_files: int = Field(5000, description="Most files in one upload.")
     upload_bytes: int = Field(4 << 30, description="Most bytes in one upload.")
     upload_file_bytes: int = Field(2 << 30, description="Most bytes in one file.")
+    slide_copies_bytes: int = Field(
+        64 << 30,
+        description="Most bytes of plaintext copies of slides that are being read; wiped when unused.",
+    )
     decoders: int = Field(2, description="Limited processes that decode pictures.")
     decoder_memory_bytes: int = Field(4 << 30, description="Address space of each of them, in bytes.")
     model_path: Path | None = Field(
@@ -108,6 +112,11 @@ class Settings(BaseSettings):
     def scratch(self) -> Path:
         """Space for what is being received; wiped at start."""
         return self.data_dir / "scratch"
+
+    @property
+    def slide_copies(self) -> Path:
+        """Space for plaintext copies of slides that are being read; wiped when unused, at start and at the end."""
+        return self.data_dir / "slide-copies"
 
     @property
     def address(self) -> str:

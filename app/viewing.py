@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from app import slides
 from app.wiring import Services
 from dicom.render import View, crop, png, thumbnail
 from dicom.windowing import Window
@@ -16,14 +17,19 @@ Picture = np.ndarray[Any, Any]
 
 
 def file_of(services: Services, tx: Tx, instance: Instance) -> bytes:
-    """The plaintext of an instance's file; raises NotFound, Unreadable."""
+    """The plaintext of an instance's file, of a slide that of its overview; raises NotFound, Unreadable."""
     key = tx.patient_key(instance.patient_id)
-    return services.files.read(key, instance.patient_id, instance.file_sha256)
+    # A slide is never read whole; what asks for its picture without asking for a region is shown all of it, small.
+    sha256 = (instance.facts.get("slide") or {}).get("overview") or instance.file_sha256
+    return services.files.read(key, instance.patient_id, sha256)
 
 
 def pictures(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]) -> list[Picture]:
     """What the reader had open when asking: uint8 (rows, columns, 3), a box cut from native pixels where one is drawn."""
     instance = studies.instance(tx, str(view["instance_id"]), study.owner_id)
+    if "slide" in instance.facts:
+        series = next(one for one in studies.series(tx, study) if one.id == instance.series_id)
+        return slides.pictures(services, slides.glass_of(tx, series), view)
     shown = services.decoder.render(file_of(services, tx, instance), view_of(view))
     box = view.get("box")
     return [crop(shown, (box[0], box[1], box[2], box[3])) if box else shown]
@@ -49,7 +55,7 @@ def view_of(view: Mapping[str, Any], *, square: bool = False) -> View:
 
 
 def key_image(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]) -> bytes:
-    """PNG of the whole frame as the reader had it, pixels made square for paper."""
+    """PNG of the whole frame as the reader had it, pixels made square for paper; of a slide, its overview."""
     instance = studies.instance(tx, str(view["instance_id"]), study.owner_id)
     return png(services.decoder.render(file_of(services, tx, instance), view_of(view, square=True)))
 

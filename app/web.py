@@ -29,6 +29,7 @@ def create_app(settings: Settings, services: Services | None = None) -> ASGIApp:
     """The whole web process as one ASGI application."""
     parts = services or open_services(settings)
     wipe_scratch(settings)
+    parts.copies.sweep()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -73,3 +74,4 @@ def keep_up(services: Services, received: intake.Intake) -> None:
     with services.database.keep_house(SYSTEM) as tx:
         sessions.end_expired(tx, idle=services.idle)
     received.give_up_silent()
+    services.copies.sweep(unused_seconds=services.idle.total_seconds())

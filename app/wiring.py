@@ -14,6 +14,7 @@ from storage.audit.witness import open_witness
 from storage.database import Actor, Database, utc_now
 from storage.files import FileStore
 from storage.migrate import migrate
+from storage.plaintexts import Plaintexts
 from storage.sealing import Keyring
 from storage.users import Passwords
 
@@ -32,6 +33,8 @@ class Services:
     files: FileStore
     decoder: Decoder
     passwords: Passwords
+    copies: Plaintexts
+    """Of slides, for as long as they are read."""
 
     @property
     def idle(self) -> timedelta:
@@ -46,6 +49,7 @@ class Services:
     def close(self) -> None:
         """End processes and connections."""
         self.decoder.close()
+        self.copies.sweep()
         self.database.close()
 
 
@@ -61,6 +65,7 @@ def open_services(
         FileStore(settings.data_dir / "files"),
         Decoder(settings.decoders, limits),
         passwords or Passwords(),
+        Plaintexts(settings.slide_copies, settings.slide_copies_bytes),
     )
 
 

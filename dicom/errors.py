@@ -115,7 +115,7 @@ class UnsupportedSyntax(DicomError):
 class TooLarge(DicomError):
     """The file is over a limit.
 
-    what: one of file, inflated, frame, frames, total, depth, elements, pixels, memory, entries, archive, ratio;
+    what: one of file, inflated, frame, frames, total, depth, elements, pixels, levels, memory, entries, archive, ratio;
     each has a sentence of its own, because each has another way out
     """
 

@@ -38,6 +38,11 @@ def is_photo(head: bytes) -> bool:
     return head.startswith(_MAGIC)
 
 
+def is_tiff(head: bytes) -> bool:
+    """Whether the first bytes are those of a TIFF."""
+    return head.startswith(_TIFF)
+
+
 class Photo:
     """An open picture without a DICOM header."""
 

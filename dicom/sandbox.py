@@ -95,6 +95,15 @@ class Decoder:
         """PNG bytes of the first frame."""
         return self._ask("thumbnail", source, longest=longest)[1]
 
+    def tile(self, slide: Path, depth: int, column: int, row: int) -> bytes:
+        """JPEG of one tile of a slide's deep zoom; raises NotAnImage where the slide has none."""
+        return self._ask("tile", slide, depth=depth, column=column, row=row)[1]
+
+    def region(self, slide: Path, box: tuple[float, float, float, float], size: tuple[int, int]) -> Values:
+        """A part of a slide at a size: uint8 (rows, columns, 3). box: in pixels of its largest level."""
+        facts, data = self._ask("region", slide, box=box, size=size)
+        return np.frombuffer(data, np.uint8).reshape(facts["shape"])
+
     def deidentify(
         self, source: Source, secret: bytes, options: Options = BASIC
     ) -> tuple[bytes, list[dict[str, str]]]:
@@ -195,14 +204,17 @@ def _head(head: dict[str, Any]) -> bytes:
 
 
 def open_source(source: Source, limits: Limits) -> Any:
-    """A DICOM instance or a picture, by its first bytes; raises DicomError subclasses."""
-    from dicom.photos import Photo, is_photo
+    """A DICOM instance, a slide or a picture, by its content; raises DicomError subclasses."""
+    from dicom.photos import Photo, is_photo, is_tiff
+    from dicom.slides import is_slide, kept_open
 
     if isinstance(source, bytes):
         head = source[:132]
     else:
         with source.open("rb") as stream:
             head = stream.read(132)
+        if is_tiff(head) and is_slide(source):
+            return kept_open(source, limits)
     return Photo(source, limits) if is_photo(head) and head[128:132] != b"DICM" else Instance(source, limits)
 
 
@@ -259,6 +271,20 @@ def _thumbnail(source: Source, limits: Limits, longest: int) -> tuple[dict[str, 
     return {}, thumbnail(render(open_source(source, limits), View(square=True)), longest)
 
 
+def _tile(source: Path, limits: Limits, depth: int, column: int, row: int) -> tuple[dict[str, Any], bytes]:
+    from dicom.slides import kept_open
+
+    return {}, kept_open(source, limits).tile(depth, column, row)
+
+
+def _region(source: Path, limits: Limits, box: list[float], size: list[int]) -> tuple[dict[str, Any], bytes]:
+    from dicom.slides import kept_open
+
+    left, top, width, height = box
+    picture = kept_open(source, limits).region((left, top, width, height), (size[0], size[1]))
+    return {"shape": picture.shape}, picture.tobytes()
+
+
 def _deidentify(
     source: Source, limits: Limits, secret: str, options: dict[str, Any]
 ) -> tuple[dict[str, Any], bytes]:
@@ -297,6 +323,8 @@ _VERBS: dict[str, Any] = {
     "frame": _frame,
     "render": _render,
     "thumbnail": _thumbnail,
+    "tile": _tile,
+    "region": _region,
     "deidentify": _deidentify,
     "told": _told,
     "scope": _scope,

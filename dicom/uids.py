@@ -11,7 +11,12 @@ def derived_uid(uid: str, secret: bytes) -> str:
 
 def content_uid(content: bytes) -> str:
     """The UID of a picture that has none: the same picture is known again."""
-    return _from_digest(hashlib.sha256(content).digest())
+    return uid_of_digest(hashlib.sha256(content).digest())
+
+
+def uid_of_digest(digest: bytes) -> str:
+    """The same, of a digest that was taken piece by piece."""
+    return _from_digest(digest)
 
 
 def _from_digest(digest: bytes) -> str:

@@ -16,6 +16,7 @@ StorageError
 ├── DatabaseAway        the database cannot be reached or is locked
 ├── DiskFull            no room; nothing was written
 ├── WitnessAway         whoever keeps the length of the log elsewhere cannot be reached
+├── ScratchFull         no room for another plaintext copy of a slide
 ├── PasswordTooShort    too short to protect anything
 └── TooManyTries        wrong passwords; wait before the next
 """
@@ -128,6 +129,12 @@ class WitnessAway(StorageError):
     """The witness of the log cannot be reached."""
 
     code = "storage.witness_away"
+
+
+class ScratchFull(StorageError):
+    """There is no room for another plaintext copy: all that are there are being read, or this one is too large."""
+
+    code = "storage.scratch_full"
 
 
 class PasswordTooShort(StorageError, ValueError):

@@ -90,6 +90,13 @@ class FileStore:
             raise Unreadable(sha256=sha256)
         return data
 
+    def size(self, patient_id: str, sha256: str) -> int:
+        """Bytes on the disk, a little more than those of the plaintext; raises NotFound."""
+        try:
+            return (self.root / patient_id / sha256).stat().st_size
+        except FileNotFoundError as error:
+            raise NotFound(object="file") from error
+
     def read_range(self, key: bytes, patient_id: str, sha256: str, first: int, last: int) -> bytes:
         """Plaintext bytes first..last, inclusive, without reading the rest."""
         with self._opened(key, patient_id, sha256) as (label, source):

@@ -4,6 +4,7 @@ from io import BytesIO
 
 import numpy as np
 import pydicom
+import tifffile
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
@@ -77,4 +78,37 @@ def photo(seed: int = 0, size: tuple[int, int] = (96, 64)) -> bytes:
     values = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     out = BytesIO()
     Image.fromarray(values).save(out, "PNG")
+    return out.getvalue()
+
+
+def slide(
+    *,
+    side: int = 1024,
+    levels: int = 3,
+    um_per_pixel: float | None = 0.5,
+    cell: int = 64,
+    profile: bytes | None = None,
+) -> bytes:
+    """A pyramidal TIFF of square cells, each of one color that says where it lies: (8 * column, 8 * row, 128).
+
+    side: pixels of the largest level; each further level is half as large
+    """
+    place = np.arange(side) // cell
+    largest = np.empty((side, side, 3), np.uint8)
+    largest[..., 0], largest[..., 1], largest[..., 2] = 8 * place[None], 8 * place[:, None], 128
+    per_cm = 10_000 / um_per_pixel if um_per_pixel else 0
+    out = BytesIO()
+    with tifffile.TiffWriter(out) as writer:
+        for level in range(levels):
+            writer.write(
+                largest[:: 1 << level, :: 1 << level],
+                tile=(128, 128),
+                photometric="rgb",
+                compression="zlib",
+                subfiletype=1 if level else 0,
+                resolution=(per_cm / (1 << level),) * 2 if um_per_pixel else None,
+                resolutionunit="CENTIMETER" if um_per_pixel else None,
+                iccprofile=profile if not level else None,
+                metadata=None,
+            )
     return out.getvalue()

@@ -105,6 +105,8 @@ def _series_json(series: Series, language: str) -> dict[str, Any]:
         "number": int(number) if number.lstrip("-").isdigit() else None,
         "count": sum(one.frames for one in series.instances),
         "thumbnail_url": f"/api/series/{series.id}/thumbnail",
+        "slide": "slide" in series.instances[0].facts,
+        **{name: str(series.facts.get(name) or "") for name in ("specimen", "block", "stain")},
         "findings": [
             {"code": f["code"], "sentence": sentence(f["code"], language, **f.get("facts", {}))}
             for f in series.findings

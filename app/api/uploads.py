@@ -39,6 +39,15 @@ class Finished(BaseModel):
     study_id: str | None = Field(None, max_length=64)
 
 
+class OfOne(BaseModel):
+    """What a person says of one slide among several; empty: what they said of all."""
+
+    n: int = Field(ge=0)
+    specimen: str = Field("", max_length=200)
+    block: str = Field("", max_length=64)
+    stain: str = Field("", max_length=64)
+
+
 class Details(BaseModel):
     """What a person says of pictures without headers; empty stays unknown."""
 
@@ -53,6 +62,7 @@ class Details(BaseModel):
     stain: str = Field("", max_length=64)
     um_per_pixel: float | None = Field(None, gt=0, le=1000)
     description: str = Field("", max_length=200)
+    each: list[OfOne] = Field(default_factory=list, max_length=500)
 
 
 def intake_of(request: Request) -> Intake:

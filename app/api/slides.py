@@ -1,0 +1,36 @@
+"""Slides: what a viewer needs to know, and tiles. Opening one is an entry in the record; its tiles are not."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app import slides
+from app.auth import Caller, allow, services_of
+from storage import studies
+
+router = APIRouter(tags=["pictures"], prefix="/api/series/{series_id}")
+CLINICIAN = allow("clinician")
+PRIVATE = {"cache-control": "private, max-age=600"}
+
+
+@router.get("/slide")
+def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """Size, levels, micrometres to the pixel, lens, and where the tiles are."""
+    with services_of(request).database.write(caller.actor) as tx:
+        study, series = studies.one_series(tx, series_id, caller.user.id)
+        slides.glass_of(tx, series)
+        tx.record("study.read", subject=study.patient_ref, object_type="series", object_id=series_id)
+    return slides.manifest(series)
+
+
+@router.get("/tiles/{depth}/{column}/{row}", response_class=Response)
+def tile(
+    request: Request, series_id: str, depth: int, column: int, row: int, caller: Caller = CLINICIAN
+) -> Response:
+    """JPEG of one tile; depth 0 is one pixel, each further one doubles width and height."""
+    services = services_of(request)
+    with services.database.read(caller.actor) as tx:
+        glass = slides.glass_of(tx, studies.one_series(tx, series_id, caller.user.id)[1])
+    # Outside the change: a copy of many gigabytes may have to be made first.
+    data = slides.tile(services, glass, depth, column, row)
+    return Response(data, media_type="image/jpeg", headers=PRIVATE)

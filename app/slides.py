@@ -1,0 +1,180 @@
+"""A kept slide and what is cut from it: its tiles, its overview, and the pictures that the model is given.
+
+The file lies sealed; while somebody reads, a plaintext copy stands on scratch (storage.plaintexts). The overview is
+kept beside it, sealed too, so that lists, tissue search and the first look need no copy.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from app.wiring import Services
+from dicom.slides import OVERVIEW, QUALITY, TILE, depth_of, tile_box
+from storage.database import Tx
+from storage.errors import NotFound, ScratchFull
+from storage.files import StoredFile
+from storage.studies import Series
+
+Picture = np.ndarray[Any, Any]
+MODEL_UM = (0.5, 1.0, 4.0)
+"""Micrometres to the pixel at which the model is shown a region: cells, their arrangement, the tissue."""
+MODEL_PIXELS = (48, 2048)
+"""Shorter side at least, longer side at most, of a picture for the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glass:
+    """A slide as it is kept. facts: format, levels, um_per_pixel, objective, overview (digest of its file)."""
+
+    facts: dict[str, Any]
+    patient_id: str
+    key: bytes
+    files: tuple[str, ...]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the largest level in pixels."""
+        largest = self.facts["levels"][0]
+        return int(largest["width"]), int(largest["height"])
+
+    @property
+    def name(self) -> str:
+        """The name of its plaintext copy: says nothing to who may list the folder."""
+        return hashlib.sha256("/".join((self.patient_id, *self.files)).encode()).hexdigest()[:40]
+
+
+def glass_of(tx: Tx, series: Series) -> Glass:
+    """The slide of a series; raises NotFound where the series is none."""
+    facts = series.instances[0].facts.get("slide") if series.instances else None
+    if not facts:
+        raise NotFound(object="slide")
+    patient_id = series.instances[0].patient_id
+    files = tuple(one.file_sha256 for one in series.instances)
+    return Glass(dict(facts), patient_id, tx.patient_key(patient_id), files)
+
+
+@contextmanager
+def opened(services: Services, glass: Glass) -> Iterator[Path]:
+    """The path of its plaintext copy, made when there is none; raises ScratchFull, NotFound, Unreadable."""
+
+    def fill(folder: Path) -> None:
+        for number, sha256 in enumerate(glass.files):
+            with (folder / f"{number:04d}").open("xb") as target:
+                for chunk in services.files.chunks(glass.key, glass.patient_id, sha256):
+                    target.write(chunk)
+
+    size = sum(services.files.size(glass.patient_id, one) for one in glass.files)
+    with services.copies.hold(glass.name, size, fill) as folder:
+        yield folder / "0000"
+
+
+def with_overview(
+    services: Services, key: bytes, patient_id: str, received: Path, facts: dict[str, Any]
+) -> dict[str, Any]:
+    """What was read from a received slide, with the digest of its overview, which is sealed; others as they are."""
+    if "slide" not in facts:
+        return facts
+    small = BytesIO(jpeg(services.decoder.render(received)))
+    kept = services.files.keep(key, patient_id, small)
+    return {**facts, "slide": {**facts["slide"], "overview": kept.sha256, "overview_bytes": kept.size}}
+
+
+def note_overview(services: Services, tx: Tx, patient_id: str, facts: Mapping[str, Any]) -> None:
+    """Note the sealed overview among the patient's files."""
+    if "slide" in facts:
+        slide = facts["slide"]
+        services.files.note(tx, patient_id, StoredFile(slide["overview"], slide["overview_bytes"]))
+
+
+def adopt(services: Services, glass: Glass, received: Path) -> None:
+    """Let a received file be the copy: it was just read, and will be looked at next."""
+
+    def fill(folder: Path) -> None:
+        received.rename(folder / "0000")
+
+    with suppress(ScratchFull), services.copies.hold(glass.name, received.stat().st_size, fill):
+        pass
+
+
+def tile(services: Services, glass: Glass, depth: int, column: int, row: int) -> bytes:
+    """JPEG of a tile; those of the whole slide from afar are cut from the overview. Raises NotAnImage for none."""
+    width, height = glass.size
+    box, size = tile_box(width, height, depth, column, row)
+    if max(width, height) >> (depth_of(width, height) - depth) > OVERVIEW:
+        with opened(services, glass) as path:
+            return services.decoder.tile(path, depth, column, row)
+    whole = Image.open(BytesIO(overview(services, glass)), formats=("JPEG",))
+    scale = whole.width / width, whole.height / height
+    part = (box[0] * scale[0], box[1] * scale[1], (box[0] + box[2]) * scale[0], (box[1] + box[3]) * scale[1])
+    return jpeg(np.asarray(whole.resize(size, Image.Resampling.BOX, box=part)))
+
+
+def overview(services: Services, glass: Glass) -> bytes:
+    """JPEG of the whole slide, at most 1024 pixels on a side."""
+    return services.files.read(glass.key, glass.patient_id, str(glass.facts["overview"]))
+
+
+def jpeg(picture: Picture) -> bytes:
+    """As tiles are packed."""
+    out = BytesIO()
+    Image.fromarray(picture).save(out, "JPEG", quality=QUALITY, subsampling=0)
+    return out.getvalue()
+
+
+def manifest(series: Series) -> dict[str, Any]:
+    """Everything a viewer needs before the first tile."""
+    facts = series.instances[0].facts["slide"]
+    largest = facts["levels"][0]
+    return {
+        "instance_id": series.instances[0].id,
+        "width": largest["width"],
+        "height": largest["height"],
+        "tile": TILE,
+        "depth": depth_of(largest["width"], largest["height"]),
+        "levels": facts["levels"],
+        "um_per_pixel": facts["um_per_pixel"],
+        "um_source": facts.get("um_source", "file"),
+        "objective": facts["objective"],
+        "format": facts["format"],
+        "tiles": f"/api/series/{series.id}/tiles",
+        **{name: str(series.facts.get(name) or "") for name in ("specimen", "block", "stain")},
+    }
+
+
+def planned(facts: Mapping[str, Any], box: tuple[float, float, float, float] | None) -> list[dict[str, Any]]:
+    """The pictures that show the model a region: width, height and micrometres per pixel (None: unknown) of each.
+
+    Of one region the resolutions of `MODEL_UM` that it has enough pixels for and that are not too large, finest
+    first; never finer than the scan. Without a stated resolution, or where none fits, one picture as large as may be.
+    """
+    largest = facts["levels"][0]
+    _, _, width, height = box or (0, 0, largest["width"], largest["height"])
+    least, most = MODEL_PIXELS
+    um = float(facts["um_per_pixel"][0]) if facts.get("um_per_pixel") else 0.0
+    found: list[tuple[int, int, float]] = []
+    for wanted in MODEL_UM if um else ():
+        scale = max(1.0, wanted / um)
+        size = round(width / scale), round(height / scale)
+        if least <= min(size) and max(size) <= most and size not in [one[:2] for one in found]:
+            found.append((*size, um * scale))
+    if not found:
+        scale = max(1.0, width / most, height / most)
+        found = [(max(1, round(width / scale)), max(1, round(height / scale)), um * scale)]
+    return [{"width": w, "height": h, "um_per_pixel": round(m, 4) or None} for w, h, m in found]
+
+
+def pictures(services: Services, glass: Glass, view: Mapping[str, Any]) -> list[Picture]:
+    """A region at each of the sizes that its view names: uint8 (rows, columns, 3)."""
+    width, height = glass.size
+    left, top, across, down = view.get("box") or (0, 0, width, height)
+    box = (float(left), float(top), float(across), float(down))
+    shown = view.get("pictures") or planned(glass.facts, box)
+    with opened(services, glass) as path:
+        return [services.decoder.region(path, box, (int(one["width"]), int(one["height"]))) for one in shown]
