@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app import sections, slides
 from app.auth import Caller
 from app.errors import Refused
 from app.queue import Queue
@@ -71,8 +72,8 @@ def _begin(
 ) -> StoredAnswer:
     with services.database.write(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
-        check_view(tx, study, view)
-        kept = new_answer(services, tx, study, kind=kind, question=question, view=view)
+        stated = checked_view(tx, study, view)
+        kept = new_answer(services, tx, study, kind=kind, question=question, view=stated)
         queue.enqueue(tx, kept.id, urgent=study.urgent)
     return kept
 
@@ -90,7 +91,7 @@ def new_answer(
     **links: str,
 ) -> StoredAnswer:
     """Keep what is asked, with its prompt by name, version and digest."""
-    used = prompt(kind)
+    used = prompt(sections.PROMPTS.get(kind, kind))
     sampling = Sampling(max_new_tokens=services.settings.max_new_tokens)
     return answers.ask(
         tx,
@@ -113,32 +114,58 @@ def new_answer(
 def draft(
     services: Services,
     queue: Queue,
-    caller: Caller,
     study: Study,
     tx: Tx,
     report_id: str,
     *,
-    indication: str,
-    history: str,
+    told: Mapping[str, str],
     view: Mapping[str, Any],
+    fields: Sequence[Mapping[str, Any]] = (),
 ) -> list[str]:
-    """Let findings be written, then the impression over them; returns both answers' ids."""
-    values = json.dumps({"indication": indication, "history": history}, ensure_ascii=False)
-    common: dict[str, Any] = {"question": values, "view": view, "report_id": report_id}
-    second = new_id()
-    findings = new_answer(services, tx, study, kind="report_findings", **common, then=second)
-    impression = new_answer(
-        services, tx, study, kind="report_impression", **common, answer_id=second, after=findings.id
-    )
-    queue.enqueue(tx, findings.id, urgent=study.urgent)
-    return [findings.id, impression.id]
+    """Let what is seen be written, then what it means over it; returns the answers' ids.
+
+    told: indication and history; fields: parts of a slide, described one after another in place of `view`
+    """
+    common: dict[str, Any] = {
+        "question": json.dumps(dict(told), ensure_ascii=False),
+        "report_id": report_id,
+    }
+    pathology = bool(study.facts.get("slides"))
+    seen: list[Mapping[str, Any]] = [{**one, "field": n} for n, one in enumerate(fields, 1)] or [view]
+    kind: Kind = "report_field" if fields else "report_microscopy" if pathology else "report_findings"
+    ids = [new_id() for _ in range(len(seen) + 1)]
+    for place, one in enumerate(seen):
+        new_answer(
+            services,
+            tx,
+            study,
+            kind=kind,
+            view=one,
+            answer_id=ids[place],
+            then=ids[place + 1],
+            plan=ids[0],
+            **common,
+        )
+    last: Kind = "report_diagnosis" if pathology else "report_impression"
+    new_answer(services, tx, study, kind=last, view=view, answer_id=ids[-1], after=ids[-2], **common)
+    queue.enqueue(tx, ids[0], urgent=study.urgent)
+    return ids
 
 
-def check_view(tx: Tx, study: Study, view: Mapping[str, Any]) -> None:
-    """The picture must be one of this study; raises NotFound, Refused."""
+def checked_view(tx: Tx, study: Study, view: Mapping[str, Any]) -> dict[str, Any]:
+    """The view, which must be of a picture of this study; of a slide, with the pictures that will show its region.
+
+    raises: NotFound, Refused
+    """
     instance = studies.instance(tx, str(view.get("instance_id")), study.owner_id)
     if instance.study_id != study.id or not 0 <= int(view.get("frame") or 0) < instance.frames:
         raise Refused("app.invalid", what="view")
+    asked = {name: value for name, value in view.items() if name != "finest_um"}
+    if "slide" not in instance.facts:
+        return asked
+    facts = instance.facts["slide"]
+    box = slides.inside(facts, view.get("box"))
+    return {**asked, "box": box, "pictures": slides.planned(facts, box, view.get("finest_um"))}
 
 
 async def stop(services: Services, queue: Queue, caller: Caller, answer_id: str) -> None:
@@ -153,9 +180,7 @@ def _note_stop(services: Services, caller: Caller, answer_id: str) -> bool:
         study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id)
         stored = answers.get(tx, study, answer_id)
         if stored.state == "waiting" and answers.stop_waiting(tx, study, answer_id):
-            following = stored.prompt.get("then")
-            if following:
-                answers.stop_waiting(tx, study, str(following))
+            stop_following(tx, study, stored)
         else:
             tx.record(
                 "answer.read",
@@ -165,6 +190,13 @@ def _note_stop(services: Services, caller: Caller, answer_id: str) -> bool:
                 reason="stop",
             )
     return stored.state in ("waiting", "running")
+
+
+def stop_following(tx: Tx, study: Study, stopped: StoredAnswer) -> None:
+    """End everything that would have been asked after an answer that will not come."""
+    following = stopped.prompt.get("then")
+    while following and answers.stop_waiting(tx, study, str(following)):
+        following = answers.get(tx, study, str(following)).prompt.get("then")
 
 
 def presets_for(study: Study, language: str) -> list[dict[str, str]]:

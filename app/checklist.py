@@ -51,19 +51,21 @@ class Line:
 
 def check(content: Mapping[str, Any], *, sex: str, identified: bool, demonstration: bool) -> list[Line]:
     """The lines for a report, stops first."""
-    sections: dict[str, list[dict[str, Any]]] = dict(content.get("sections") or {})
-    texts = {name: [str(one["text"]) for one in rows] for name, rows in sections.items()}
+    rows_of: dict[str, list[dict[str, Any]]] = dict(content.get("sections") or {})
+    texts = {name: [str(one["text"]) for one in rows] for name, rows in rows_of.items()}
+    # Of a slide's report what is seen is its microscopy, and what it means the diagnosis.
+    body, conclusion = ("microscopy", "diagnosis") if "diagnosis" in texts else ("findings", "impression")
     lines = [
         *([] if identified else [Line(code="check.identity", level="stop")]),
         *(
             Line(code=f"check.empty_{n}", level="stop", section=n)
-            for n in ("findings", "impression")
+            for n in (body, conclusion)
             if not texts.get(n)
         ),
-        *_sides(texts),
-        *_sex(texts, sex),
-        *_prior(texts),
-        *_unfounded(texts),
+        *_sides(texts, body, conclusion),
+        *_sex(texts, sex, (body, conclusion)),
+        *_prior(texts, (body, conclusion)),
+        *_unfounded(texts, body, conclusion),
         *([Line(code="check.demonstration", level="warn")] if demonstration else []),
     ]
     return lines or [Line(code="check.nothing", level="ok")]
@@ -107,15 +109,15 @@ def _side(text: str) -> set[str]:
     return {side for side, words in SIDES.items() if any(_has(text, word) for word in words)}
 
 
-def _sides(texts: Mapping[str, Sequence[str]]) -> list[Line]:
+def _sides(texts: Mapping[str, Sequence[str]], body: str, conclusion: str) -> list[Line]:
     """The same finding on one side here and on the other there."""
     found: dict[str, set[str]] = {}
-    for sentence in texts.get("findings", ()):
+    for sentence in texts.get(body, ()):
         for claim in _claims(sentence):
             found.setdefault(claim.finding, set()).update(claim.sides)
     return [
-        Line(code="check.side", level="warn", section="impression", sentence_index=index)
-        for index, sentence in enumerate(texts.get("impression", ()))
+        Line(code="check.side", level="warn", section=conclusion, sentence_index=index)
+        for index, sentence in enumerate(texts.get(conclusion, ()))
         if any(
             claim.sides and found.get(claim.finding) and not claim.sides <= found[claim.finding]
             for claim in _claims(sentence)
@@ -123,37 +125,37 @@ def _sides(texts: Mapping[str, Sequence[str]]) -> list[Line]:
     ]
 
 
-def _sex(texts: Mapping[str, Sequence[str]], sex: str) -> list[Line]:
+def _sex(texts: Mapping[str, Sequence[str]], sex: str, names: Sequence[str]) -> list[Line]:
     words = OTHER_SEX.get(sex.upper()[:1], ())
     return [
         Line(code="check.sex", level="warn", section=name, sentence_index=index)
-        for name in ("findings", "impression")
+        for name in names
         for index, sentence in enumerate(texts.get(name, ()))
         if any(_has(sentence.casefold(), word) for word in words)
     ]
 
 
-def _prior(texts: Mapping[str, Sequence[str]]) -> list[Line]:
+def _prior(texts: Mapping[str, Sequence[str]], names: Sequence[str]) -> list[Line]:
     """Words of comparison while no prior study is named."""
     named = " ".join(texts.get("comparison", ())).casefold().strip()
     if named and not any(_has(named, word) for word in NONE):
         return []
     return [
         Line(code="check.comparison", level="warn", section=name, sentence_index=index)
-        for name in ("findings", "impression")
+        for name in names
         for index, sentence in enumerate(texts.get(name, ()))
         if any(_has(sentence.casefold(), word) for word in PRIOR)
     ]
 
 
-def _unfounded(texts: Mapping[str, Sequence[str]]) -> list[Line]:
+def _unfounded(texts: Mapping[str, Sequence[str]], body: str, conclusion: str) -> list[Line]:
     """Something in the impression that the findings do not say is there."""
-    if not texts.get("findings"):
+    if not texts.get(body):
         return []
-    known = {claim.finding for sentence in texts["findings"] for claim in _claims(sentence)}
+    known = {claim.finding for sentence in texts[body] for claim in _claims(sentence)}
     return [
-        Line(code="check.unfounded", level="warn", section="impression", sentence_index=index)
-        for index, sentence in enumerate(texts.get("impression", ()))
+        Line(code="check.unfounded", level="warn", section=conclusion, sentence_index=index)
+        for index, sentence in enumerate(texts.get(conclusion, ()))
         if {claim.finding for claim in _claims(sentence)} - known
     ]
 

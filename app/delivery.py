@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app import reporting, viewing
+from app import reporting, sections, viewing
 from app.auth import Caller
 from app.errors import Refused
 from app.wiring import Services
@@ -113,13 +113,13 @@ def report_content(
             lines=words.pair(f"state.{state}"), tone="calm" if signed and not deidentified else "caution"
         ),
     }
-    sections = [
+    written = [
         Section(
             heading=words.both(name),
             paragraphs=(tuple(Sentence(text=r["text"], mark=MARKS[r["origin"]]) for r in rows),),
-            emphasis=name == "impression",
+            emphasis=name in sections.CONCLUSION,
         )
-        for name in reporting.SECTIONS
+        for name in sections.names_in(report.content)
         if (rows := report.content["sections"].get(name))
     ]
     names = {user.id: user.display_name for user in users.everyone(tx)}
@@ -133,7 +133,7 @@ def report_content(
         notes_heading=words.both("marks"),
         notes=notes,
         beside=() if deidentified else beside,
-        sections=tuple(sections),
+        sections=tuple(written),
         addenda=tuple(
             Section(
                 heading=words.both(

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from app import reporting, viewing
+from app import analysis, reporting, viewing
 from app.queue import Queue
 from app.wiring import Services
 from model.answers import Answerer, Completion, Delta, ModelCard, Sampling
@@ -144,24 +144,36 @@ def filled(tx: Tx, study: Study, asked: StoredAnswer) -> str:
     values: dict[str, str] = json.loads(asked.question or "{}") if asked.kind.startswith("report_") else {}
     if asked.kind == "question":
         values = {"question": asked.question or ""}
-    elif asked.kind == "report_impression":
-        before = answers.get(tx, study, str(asked.prompt["after"]))
-        values = {**values, "findings": before.answer or ""}
+    elif asked.kind in ("report_impression", "report_diagnosis"):
+        values = {**values, "findings": _written_before(tx, study, asked)}
     return prompt(str(asked.prompt["name"])).fill(**values)
+
+
+def _written_before(tx: Tx, study: Study, asked: StoredAnswer) -> str:
+    """What a conclusion is drawn from: the answer before it, of a reading plan all its fields by number."""
+    before = answers.get(tx, study, str(asked.prompt["after"]))
+    if before.kind != "report_field":
+        return before.answer or ""
+    read = [
+        one
+        for one in answers.of_study(tx, study)
+        if one.kind == "report_field" and one.prompt.get("plan") == before.prompt["plan"]
+    ]
+    read.sort(key=lambda one: int(one.view["field"]))
+    return " ".join(f"Field {one.view['field']}: {one.answer}" for one in read if one.answer)
 
 
 def _after(worker: Worker, tx: Tx, study: Study, asked: StoredAnswer, completion: Completion | None) -> None:
     """A report's section goes into the draft; the impression follows the findings, or falls with them."""
     if completion is not None and asked.report_id and completion.stop_reason != "stopped":
-        section = asked.kind.removeprefix("report_")
-        reporting.take_section(tx, study, asked.report_id, section, completion.text, asked.id)
+        reporting.take_section(tx, study, answers.get(tx, study, asked.id))
     following = asked.prompt.get("then")
     if not following:
         return
     if completion is not None and completion.stop_reason != "stopped":
         worker.queue.enqueue(tx, str(following), urgent=asked.urgent)
     else:
-        answers.stop_waiting(tx, study, str(following))
+        analysis.stop_following(tx, study, asked)
 
 
 def model_facts(card: ModelCard) -> dict[str, Any]:

@@ -53,6 +53,7 @@ POLICY: tuple[Rule, ...] = (
     _rule("GET", "/api/series/{series_id}/manifest", (C,)),
     _rule("GET", "/api/series/{series_id}/thumbnail", (C,)),
     _rule("GET", "/api/series/{series_id}/slide", (C,)),
+    _rule("GET", "/api/series/{series_id}/fields", (C,)),
     _rule("GET", "/api/series/{series_id}/tiles/{depth}/{column}/{row}", (C,)),
     _rule("GET", "/api/instances/{instance_id}/frames/{frame}", (C,)),
     _rule("GET", "/api/instances/{instance_id}/frames/{frame}/rendered.png", (C,)),

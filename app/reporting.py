@@ -1,20 +1,20 @@
 """Draft, edit, check, sign, amend: the life of a report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app import analysis, checklist, sentences
+from app import analysis, checklist, sections, sentences
 from app.auth import Caller
 from app.errors import Refused
 from app.queue import Queue
 from app.wiring import Services
 from storage import answers, reports, studies, users
+from storage.answers import StoredAnswer
 from storage.database import Tx
 from storage.errors import Conflict
 from storage.reports import Report
 from storage.studies import Study
 
-SECTIONS = ("technique", "comparison", "findings", "impression")
 LONGEST = 20_000
 
 
@@ -27,48 +27,66 @@ def begin(
     indication: str,
     history: str,
     view: Mapping[str, Any],
-    technique: str = "",
-    comparison: str = "",
+    typed: Mapping[str, str] | None = None,
+    fields: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[Report, list[str]]:
-    """Begin the report, or draft it anew, section by section; raises Refused once it is signed."""
+    """Begin the report, or draft it anew, section by section; raises Refused once it is signed.
+
+    typed: what the person wrote into sections of their own; fields: views of a slide to be read one after another
+    """
     with services.database.write(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
-        analysis.check_view(tx, study, view)
+        view = analysis.checked_view(tx, study, view)
         report = reports.of_study(tx, study)
         if report is not None and report.is_signed:
             raise Refused("app.study_locked")
-        typed = {"technique": technique, "comparison": comparison}
-        content = dict(report.content) if report else {"sections": {name: [] for name in SECTIONS}}
+        views = [analysis.checked_view(tx, study, one) for one in fields]
+        content = dict(report.content) if report else _empty(study)
         kept = dict(content["sections"])
-        for name, text in typed.items():
-            kept[name] = (
-                sentences.with_origins(limited(text), kept.get(name, ())) if text else kept.get(name, [])
-            )
+        for name in sections.names_in(content):
+            text = (typed or {}).get(name)
+            if text:
+                kept[name] = sentences.with_origins(limited(text), kept.get(name, ()))
+        if views:
+            kept["microscopy"] = []
         content |= {
             "sections": kept,
             "indication": limited(indication),
             "history": limited(history),
             "view": exact(view),
+            **({"fields": exact(views)} if views else {}),
         }
         report = (
             reports.create(tx, study, content)
             if report is None
             else reports.save(tx, study, report.id, report.version, content)
         )
-        asked = analysis.draft(
-            services, queue, caller, study, tx, report.id, indication=indication, history=history, view=view
-        )
+        told = {"indication": indication, "history": history}
+        asked = analysis.draft(services, queue, study, tx, report.id, told=told, view=view, fields=views)
     return report, asked
 
 
-def take_section(tx: Tx, study: Study, report_id: str, section: str, text: str, answer_id: str) -> None:
-    """Put what the model wrote into its section; a report that was signed meanwhile stays as it is."""
-    report = reports.get(tx, study, report_id)
+def _empty(study: Study) -> dict[str, Any]:
+    """The content of a report before anybody wrote; of slides with what was said of the specimen."""
+    kept: dict[str, Any] = {name: [] for name in sections.names_for(study)}
+    if "specimen" in kept:
+        kept["specimen"] = sentences.with_origins(sections.about_slide(study.facts), ())
+    return {"sections": kept}
+
+
+def take_section(tx: Tx, study: Study, answer: StoredAnswer) -> None:
+    """Put what the model wrote into its section; a report that was signed meanwhile stays as it is.
+
+    A field of a slide is added to what was read before it; everything else takes the place of what stood there.
+    """
+    report = reports.get(tx, study, str(answer.report_id))
     if report.is_signed:
         return
-    rows = [{"text": one, "origin": "model", "answer_id": answer_id} for one in sentences.split(text)]
+    section, rows = sections.section_of(answer.kind), sections.rows_of(answer)
+    if answer.kind == "report_field":
+        rows = [*report.content["sections"].get(section, ()), *rows]
     content = {**report.content, "sections": {**report.content["sections"], section: rows}}
-    reports.save(tx, study, report_id, report.version, content)
+    reports.save(tx, study, report.id, report.version, content)
 
 
 def edit(
@@ -86,11 +104,11 @@ def edit(
         if report.version != version:
             raise Conflict(object="report", version=report.version)
         spoken = model_sentences(tx, study, report_id)
-        sections = dict(report.content["sections"])
-        for name in SECTIONS:
+        written = dict(report.content["sections"])
+        for name in sections.names_in(report.content):
             if name in typed:
-                sections[name] = sentences.with_origins(limited(typed[name]), spoken.get(name, ()))
-        content = {**report.content, "sections": sections}
+                written[name] = sentences.with_origins(limited(typed[name]), spoken.get(name, ()))
+        content = {**report.content, "sections": written}
         for name in ("indication", "history"):
             if name in typed:
                 content[name] = limited(typed[name])
@@ -105,21 +123,22 @@ def model_sentences(tx: Tx, study: Study, report_id: str) -> dict[str, list[dict
     spoken: dict[str, list[dict[str, Any]]] = {}
     for one in answers.of_study(tx, study):
         if one.report_id == report_id and one.answer:
-            section = one.kind.removeprefix("report_")
-            spoken.setdefault(section, []).extend(
-                {"text": text, "answer_id": one.id} for text in sentences.split(one.answer)
-            )
+            spoken.setdefault(sections.section_of(one.kind), []).extend(sections.rows_of(one))
     return spoken
 
 
 def latest_model_texts(tx: Tx, study: Study, report: Report) -> dict[str, str]:
     """The last thing the model wrote for each section of a report."""
     texts: dict[str, str] = {}
-    for one in answers.of_study(tx, study):
+    # The fields of a plan were asked at the same moment.
+    for one in sorted(
+        answers.of_study(tx, study), key=lambda one: (one.asked_at, one.view.get("field") or 0)
+    ):
         if one.report_id == report.id and one.state == "done" and one.answer:
-            texts[one.kind.removeprefix("report_")] = sentences.joined(
-                {"text": text} for text in sentences.split(one.answer)
-            )
+            section, text = sections.section_of(one.kind), sentences.joined(sections.rows_of(one))
+            # The first field of a plan begins the section anew; the others follow it.
+            follows = one.kind == "report_field" and one.view.get("field") != 1
+            texts[section] = f"{texts.get(section, '')} {text}".strip() if follows else text
     return texts
 
 

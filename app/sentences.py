@@ -19,6 +19,12 @@ def split(text: str) -> list[str]:
     return [part.strip() for part in _END.split(text) if part.strip()]
 
 
+def cited(sentence: str, number: int) -> str:
+    """A sentence with the number of what it rests on, before its full stop: `One gland is seen [3].`"""
+    bare = sentence.rstrip(".!?。 ")
+    return f"{bare} [{number}]{sentence[len(bare) :].strip()}"
+
+
 def with_origins(text: str, spoken: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Each sentence with who wrote it, by comparison with what the model said.
 

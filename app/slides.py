@@ -5,7 +5,7 @@ kept beside it, sealed too, so that lists, tissue search and the first look need
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,6 +17,7 @@ from PIL import Image
 
 from app.wiring import Services
 from dicom.slides import OVERVIEW, QUALITY, TILE, depth_of, tile_box
+from dicom.tissue import propose, tissue_mask
 from storage.database import Tx
 from storage.errors import NotFound, ScratchFull
 from storage.files import StoredFile
@@ -25,6 +26,10 @@ from storage.studies import Series
 Picture = np.ndarray[Any, Any]
 MODEL_UM = (0.5, 1.0, 4.0)
 """Micrometres to the pixel at which the model is shown a region: cells, their arrangement, the tissue."""
+NOMINAL_UM = 10.0
+"""Micrometres to the pixel at 1×, as magnifications of scans are reckoned: 20× is 0.5 µm."""
+FIELD_PIXELS = 1024
+"""Side of a proposed field at its magnification: at 20×, half a millimetre."""
 MODEL_PIXELS = (48, 2048)
 """Shorter side at least, longer side at most, of a picture for the model."""
 
@@ -148,18 +153,32 @@ def manifest(series: Series) -> dict[str, Any]:
     }
 
 
-def planned(facts: Mapping[str, Any], box: tuple[float, float, float, float] | None) -> list[dict[str, Any]]:
+def inside(facts: Mapping[str, Any], box: Sequence[float] | None) -> tuple[int, int, int, int]:
+    """A region in whole pixels of the largest level, cut to the slide; the whole slide where none is given."""
+    largest = facts["levels"][0]
+    width, height = int(largest["width"]), int(largest["height"])
+    left, top, across, down = box or (0, 0, width, height)
+    x, y = round(min(max(left, 0), width - 1)), round(min(max(top, 0), height - 1))
+    right, bottom = round(min(max(left + across, x + 1), width)), round(min(max(top + down, y + 1), height))
+    return x, y, right - x, bottom - y
+
+
+def planned(
+    facts: Mapping[str, Any],
+    box: tuple[float, float, float, float] | None,
+    finest_um: float | None = None,
+) -> list[dict[str, Any]]:
     """The pictures that show the model a region: width, height and micrometres per pixel (None: unknown) of each.
 
     Of one region the resolutions of `MODEL_UM` that it has enough pixels for and that are not too large, finest
-    first; never finer than the scan. Without a stated resolution, or where none fits, one picture as large as may be.
+    first; never finer than the scan. finest_um takes the place of the first of them. Without a stated resolution, or where none fits, one picture as large as may be.
     """
     largest = facts["levels"][0]
     _, _, width, height = box or (0, 0, largest["width"], largest["height"])
     least, most = MODEL_PIXELS
     um = float(facts["um_per_pixel"][0]) if facts.get("um_per_pixel") else 0.0
     found: list[tuple[int, int, float]] = []
-    for wanted in MODEL_UM if um else ():
+    for wanted in sorted({finest_um or MODEL_UM[0], *MODEL_UM[1:]}) if um else ():
         scale = max(1.0, wanted / um)
         size = round(width / scale), round(height / scale)
         if least <= min(size) and max(size) <= most and size not in [one[:2] for one in found]:
@@ -168,6 +187,26 @@ def planned(facts: Mapping[str, Any], box: tuple[float, float, float, float] | N
         scale = max(1.0, width / most, height / most)
         found = [(max(1, round(width / scale)), max(1, round(height / scale)), um * scale)]
     return [{"width": w, "height": h, "um_per_pixel": round(m, 4) or None} for w, h, m in found]
+
+
+def fields(services: Services, glass: Glass, magnification: float, most: int) -> dict[str, Any]:
+    """The tissue of a slide, and fields on it to be read at a magnification: boxes in pixels of the largest level.
+
+    Without a stated resolution a field is as many pixels of the scan, and its magnification is unknown.
+    """
+    width, height = glass.size
+    with Image.open(BytesIO(overview(services, glass)), formats=("JPEG",)) as whole:
+        mask = tissue_mask(np.asarray(whole.convert("RGB")))
+    um = glass.facts.get("um_per_pixel")
+    finest = NOMINAL_UM / magnification if um else None
+    side = max(64, round(FIELD_PIXELS * max(1.0, finest / um[0]))) if um and finest else FIELD_PIXELS
+    found = propose(mask, (width, height), side, most)
+    return {
+        "magnification": magnification if um else None,
+        "finest_um": max(finest, um[0]) if um and finest else None,
+        "tissue": round(float(mask.mean()), 4),
+        "fields": [{"box": list(one.box), "coverage": one.coverage} for one in found],
+    }
 
 
 def pictures(services: Services, glass: Glass, view: Mapping[str, Any]) -> list[Picture]:

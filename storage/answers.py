@@ -18,7 +18,15 @@ from storage.rows import AnswerRow
 from storage.sealing import derived, seal, unseal
 from storage.studies import Study
 
-Kind = Literal["question", "caption", "report_findings", "report_impression"]
+Kind = Literal[
+    "question",
+    "caption",
+    "report_findings",
+    "report_impression",
+    "report_field",
+    "report_microscopy",
+    "report_diagnosis",
+]
 State = Literal["waiting", "running", "done", "stopped", "failed"]
 OVER = ("done", "stopped", "failed")
 

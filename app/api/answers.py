@@ -40,6 +40,8 @@ class View(BaseModel):
     overlays: bool = False
     supplemental: bool = False
     box: tuple[Number, Number, Number, Number] | None = None
+    finest_um: float | None = Field(None, gt=0, le=100, allow_inf_nan=False)
+    """Of a slide: micrometres to the pixel of the finest picture that is made of the box."""
 
 
 class Asked(BaseModel):

@@ -18,6 +18,7 @@ from storage.studies import Study
 router = APIRouter(tags=["reports"])
 CLINICIAN = allow("clinician")
 TEXT = Field("", max_length=60_000)
+MOST_FIELDS = 40
 
 
 class Drafted(BaseModel):
@@ -27,7 +28,10 @@ class Drafted(BaseModel):
     history: str = TEXT
     technique: str = TEXT
     comparison: str = TEXT
+    specimen: str = TEXT
+    macroscopy: str = TEXT
     view: View
+    fields: list[View] = Field(default_factory=list, max_length=MOST_FIELDS)
 
 
 class Edited(BaseModel):
@@ -59,7 +63,7 @@ class Added(BaseModel):
 
 @router.post("/api/studies/{study_id}/report", status_code=202)
 def draft(request: Request, study_id: str, wanted: Drafted, caller: Caller = CLINICIAN) -> dict[str, Any]:
-    """Let a report be drafted: findings, then the impression over them."""
+    """Let a report be drafted: what is seen, of a slide field by field, then what it means."""
     report, asked = reporting.begin(
         services_of(request),
         queue_of(request),
@@ -67,9 +71,9 @@ def draft(request: Request, study_id: str, wanted: Drafted, caller: Caller = CLI
         study_id,
         indication=wanted.indication,
         history=wanted.history,
-        technique=wanted.technique,
-        comparison=wanted.comparison,
+        typed={name: getattr(wanted, name) for name in ("technique", "comparison", "specimen", "macroscopy")},
         view=wanted.view.model_dump(),
+        fields=[one.model_dump() for one in wanted.fields],
     )
     return {"report_id": report.id, "version": report.version, "answer_ids": asked}
 

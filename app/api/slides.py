@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app import slides
 from app.auth import Caller, allow, services_of
@@ -34,3 +34,20 @@ def tile(
     # Outside the change: a copy of many gigabytes may have to be made first.
     data = slides.tile(services, glass, depth, column, row)
     return Response(data, media_type="image/jpeg", headers=PRIVATE)
+
+
+@router.get("/fields")
+def fields(
+    request: Request,
+    series_id: str,
+    magnification: float = Query(20, ge=1, le=100),
+    most: int = Query(8, ge=1, le=40),
+    caller: Caller = CLINICIAN,
+) -> dict[str, Any]:
+    """Fields on the tissue that are proposed for reading at a magnification."""
+    services = services_of(request)
+    with services.database.write(caller.actor) as tx:
+        study, series = studies.one_series(tx, series_id, caller.user.id)
+        glass = slides.glass_of(tx, series)
+        tx.record("study.read", subject=study.patient_ref, object_type="series", object_id=series_id)
+    return slides.fields(services, glass, magnification, most)

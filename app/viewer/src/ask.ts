@@ -6,6 +6,7 @@ import { clock, t } from "./i18n";
 import { icon } from "./icons";
 import { follow } from "./stream";
 import type { Room } from "./study";
+import { sizeOf } from "./viewer/picture";
 import { complain, sentenceOf } from "./toast";
 import type { Answer, ViewSeen } from "./types";
 
@@ -66,8 +67,7 @@ export class Ask {
   /** The picture has changed: say what a question would be about. */
   onView(): void {
     const viewer = this.room.viewer();
-    const seen = viewer?.seen();
-    this.about.textContent = seen ? t("ui.ask.about", { what: describe(seen, viewer?.index() ?? 0, viewer?.count() ?? 1, viewer?.window() ?? null) }) : "";
+    this.about.textContent = viewer?.seen() ? t("ui.ask.about", { what: viewer.words() }) : "";
     const there = viewer?.hasBox() ?? false;
     if (there && this.boxChoice.hidden) this.withBox.checked = true;
     this.boxChoice.hidden = !there;
@@ -123,16 +123,8 @@ export class Ask {
   }
 }
 
-/** What was looked at, in a line: slice 13 of 24, 40/400. */
-function describe(seen: ViewSeen, index: number, count: number, shown: { center: number; width: number } | null): string {
-  return [
-    count > 1 ? t("ui.seen.slice", { n: index + 1, of: count }) : t("ui.seen.picture"),
-    shown ? `${Math.round(shown.center)}/${Math.round(shown.width)}` : "",
-    seen.invert ? t("ui.seen.inverted") : "",
-  ].filter(Boolean).join(" · ");
-}
-
 function viewWords(view: ViewSeen, at: { n: number; of: number } | null): string {
+  if (view.pictures) return t("ui.seen.region", { size: sizeOf(view) });
   return [
     at ? t("ui.seen.slice", at) : t("ui.seen.frame", { n: view.frame + 1 }),
     view.center !== null && view.center !== undefined ? `${Math.round(view.center)}/${Math.round(view.width ?? 0)}` : "",

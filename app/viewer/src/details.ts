@@ -3,7 +3,16 @@
 import { h } from "./dom";
 import { t } from "./i18n";
 
-export type Details = Record<string, string | number | null>;
+export type Details = Record<string, unknown>;
+
+/** A picture that came without a header. */
+export interface Waiting {
+  n: number;
+  width: number;
+  height: number;
+  slide: boolean;
+  thumbnail_url: string;
+}
 
 interface Field {
   name: string;
@@ -13,6 +22,8 @@ interface Field {
   pathology?: boolean;
 }
 
+const PICTURES = 6;
+const SLIDES = 60;
 const FIELDS: Field[] = [
   { name: "patient_name", type: "text", needed: true },
   { name: "patient_id", type: "text", needed: true },
@@ -28,10 +39,12 @@ const FIELDS: Field[] = [
 
 /** Ask for the details of pictures that came without headers; null when the person takes the pictures back. */
 export function askDetails(
-  pictures: { n: number; width: number; height: number; thumbnail_url: string }[],
+  pictures: Waiting[],
   signal: AbortSignal,
 ): Promise<Details | null> {
   return new Promise((resolve) => {
+    const anySlide = pictures.some((one) => one.slide);
+    const own = new Map<number, Record<string, HTMLInputElement>>();
     const kind = (value: string, checked: boolean) =>
       h("label", { class: "choice" }, h("input", { type: "radio", name: "kind", value, checked }), t(`ui.details.kind.${value}`));
     const inputs = new Map<string, HTMLElement>();
@@ -53,8 +66,8 @@ export function askDetails(
       { class: "sheet", method: "dialog" },
       h("h2", {}, t("ui.details.title")),
       h("p", { class: "muted" }, t("ui.details.hint")),
-      h("div", { class: "details-pictures" }, ...pictures.slice(0, 6).map((one) => h("figure", {}, h("img", { src: one.thumbnail_url, alt: "" }), h("figcaption", { class: "muted small num" }, `${one.width} × ${one.height}`)))),
-      h("fieldset", { class: "choices" }, h("legend", { class: "visually-hidden" }, t("ui.details.kind")), kind("radiology", true), kind("pathology", false)),
+      h("div", { class: "details-pictures" }, ...pictures.slice(0, anySlide ? SLIDES : PICTURES).map((one) => figure(one, pictures.length > 1, own))),
+      h("fieldset", { class: "choices" }, h("legend", { class: "visually-hidden" }, t("ui.details.kind")), kind("radiology", !anySlide), kind("pathology", anySlide)),
       grid,
       h(
         "div",
@@ -79,11 +92,26 @@ export function askDetails(
         const value = (inputs.get(field.name) as HTMLInputElement | HTMLSelectElement).value.trim();
         details[field.name] = field.type === "number" ? (value ? Number(value) : null) : value;
       }
+      details["each"] = [...own].map(([n, fields]) => ({ n, block: fields["block"]?.value.trim() ?? "", stain: fields["stain"]?.value.trim() ?? "" }));
       resolve(details);
     });
     (document.querySelector(".dfm") ?? document.body).append(dialog);
     dialog.showModal();
   });
+}
+
+/** A picture; among several slides each has a block and a stain of its own. */
+function figure(one: Waiting, several: boolean, own: Map<number, Record<string, HTMLInputElement>>): HTMLElement {
+  const shown = h("figure", {}, h("img", { src: one.thumbnail_url, alt: "" }), h("figcaption", { class: "muted small num" }, `${one.width} × ${one.height}`));
+  if (!one.slide || !several) return shown;
+  const fields: Record<string, HTMLInputElement> = {};
+  for (const name of ["block", "stain"]) {
+    const words = t(`ui.details.${name}`);
+    fields[name] = h("input", { class: "input small", type: "text", maxlength: 64, autocomplete: "off", placeholder: words, "aria-label": `${words} ${one.n + 1}`, "data-own": name });
+    shown.append(fields[name]);
+  }
+  own.set(one.n, fields);
+  return shown;
 }
 
 function control(field: Field): HTMLElement {

@@ -4,7 +4,7 @@ import { get } from "./api";
 import { fill, h } from "./dom";
 import { clock, t } from "./i18n";
 import { complain } from "./toast";
-import { SECTIONS, type SectionName } from "./types";
+import { PATHOLOGY, RADIOLOGY, type SectionName } from "./types";
 
 type Op = "same" | "removed" | "added";
 
@@ -40,7 +40,7 @@ export class DifferenceView {
       const found = await get<Difference>(`/api/reports/${this.reportId}/difference?from=${base}&to=${this.current()}`);
       const choose = h("select", { class: "input", "aria-label": t("ui.difference.from") }, ...earlier.map((version) => h("option", { value: version, selected: version === base }, t("ui.difference.version", { version: `${version} · ${clock(versions.find((one) => one.version === version)?.saved_at)}` }))));
       choose.addEventListener("change", () => void this.load(Number(choose.value)));
-      fill(this.element, h("label", { class: "difference-from" }, h("span", { class: "muted" }, t("ui.difference.from")), choose), ...["indication", "history", ...SECTIONS].map((name) => this.section(name, found)));
+      fill(this.element, h("label", { class: "difference-from" }, h("span", { class: "muted" }, t("ui.difference.from")), choose), ...["indication", "history", ...RADIOLOGY, ...PATHOLOGY].map((name) => this.section(name, found)));
     } catch (error) {
       complain(error);
     }

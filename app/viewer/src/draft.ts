@@ -36,7 +36,7 @@ export class Draft {
     });
     this.element.append(h("section", { class: "document-section", "data-answer": id }, h("div", { class: "section-head" }, title, stop), body));
     get<Answer>(`/api/answers/${id}`).then((answer) => {
-      title.textContent = t(`ui.section.${answer.kind.replace("report_", "")}`);
+      title.textContent = answer.view?.field ? t("ui.plan.field", { n: answer.view.field }) : t(`ui.section.${answer.kind.replace("report_", "")}`);
     }, complain);
     this.stops.push(
       follow(id, {

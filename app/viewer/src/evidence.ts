@@ -12,6 +12,7 @@ import type { Room } from "./study";
 import { complain } from "./toast";
 import type { Answer, ZoomBox } from "./types";
 import type { Region } from "./viewer/overlay";
+import { inPicture } from "./viewer/picture";
 
 export class Evidence {
   readonly element = h("div", { class: "page evidence" });
@@ -42,11 +43,8 @@ export class Evidence {
   regions(answer: Answer, chosen?: ZoomBox): Region[] {
     const selects = choice(answer) === "kept";
     return close(answer).map((box) => ({
+      ...inPicture(answer, box),
       number: selects ? (box.kept ? String(box.order + 1) : "") : chosen === box ? String(box.order + 1) : "",
-      x: box.x,
-      y: box.y,
-      width: box.width,
-      height: box.height,
       kept: selects ? box.kept === true : false,
       chosen: chosen === box,
     }));
@@ -63,7 +61,8 @@ export class Evidence {
     const boxes = close(answer).filter((box) => !selects || box.kept).sort((a, b) => a.order - b.order);
     const list = h("ol", { class: "crops" });
     for (const box of boxes) {
-      const words = t("ui.evidence.crop", { n: box.order + 1, x: Math.round(box.x), y: Math.round(box.y), width: Math.round(box.width), height: Math.round(box.height) });
+      const place = inPicture(answer, box);
+      const words = t("ui.evidence.crop", { n: box.order + 1, x: Math.round(place.x), y: Math.round(place.y), width: Math.round(place.width), height: Math.round(place.height) });
       const go = () => {
         this.chosen = this.chosen === box ? null : box;
         this.room.showSeen(answer, this.chosen ?? undefined).catch(complain);
@@ -81,6 +80,7 @@ export class Evidence {
         h("p", { class: "muted" }, t(HINTS[how], { n: boxes.length })),
         h("blockquote", { class: "evidence-answer" }, h("p", { class: "muted small" }, answer.question ?? t("ui.ask.caption")), h("p", {}, answer.text ?? "")),
         h("div", { class: "row" }, h("button", { class: "button", type: "button", on: { click: () => this.room.showSeen(answer).catch(complain) } }, t("ui.evidence.show")), h("button", { class: "button quiet", type: "button", on: { click: () => this.room.viewer()?.showRegions([]) } }, t("ui.evidence.hide"))),
+        sent(answer),
         list,
       ),
     );
@@ -94,8 +94,18 @@ function choice(answer: Answer): keyof typeof HINTS {
   return close(answer).some((box) => box.kept === null) ? "untold" : "kept";
 }
 
+/** Of a slide: at which resolutions its region went to the model. */
+function sent(answer: Answer): HTMLElement | null {
+  const pictures = answer.view?.pictures;
+  if (!pictures) return null;
+  const lines = pictures.map((one) => t(one.um_per_pixel === null ? "ui.evidence.sent_pixels" : "ui.evidence.sent", { width: one.width, height: one.height, um: one.um_per_pixel ?? 0 }));
+  return h("div", { class: "evidence-sent" }, h("p", { class: "muted small" }, t("ui.evidence.sent_title")), h("ul", { class: "num" }, ...lines.map((line) => h("li", {}, line))));
+}
+
 /** The closest look: the crops of the highest level; overview and middle crops would only cover the picture. */
 function close(answer: Answer): ZoomBox[] {
-  const high = answer.boxes.filter((box) => box.level === "high");
-  return high.length > 0 ? high : answer.boxes;
+  // Of a region that went in several resolutions, the finest: the others show the same place.
+  const finest = answer.view?.pictures ? answer.boxes.filter((box) => box.picture === 0) : answer.boxes;
+  const high = finest.filter((box) => box.level === "high");
+  return high.length > 0 ? high : finest;
 }

@@ -14,6 +14,7 @@ import { complain } from "./toast";
 import { fetchAround, frameOf, register, registerLoader } from "./viewer/frames";
 import { boxWords, lengthWords, Marks, toWorld } from "./viewer/marks";
 import { Overlay, type Region } from "./viewer/overlay";
+import { type PictureView, type ViewerEvents } from "./viewer/picture";
 import { showKeys, Toolbar, type ToolName } from "./viewer/toolbar";
 import type { Manifest, ViewSeen } from "./types";
 
@@ -58,12 +59,7 @@ function forgetBrowserNotes(): void {
   for (const key of Object.keys(localStorage)) if (/^(cornerstone3D|loglevel)/.test(key)) localStorage.removeItem(key);
 }
 
-export interface ViewerEvents {
-  /** The frame, window or marks have changed. */
-  changed(): void;
-}
-
-export class Viewer {
+export class Viewer implements PictureView {
   readonly element: HTMLElement;
   private readonly picture = h("div", { class: "picture" });
   private readonly stage: HTMLElement;
@@ -172,6 +168,15 @@ export class Viewer {
     };
   }
 
+  words(): string {
+    const shown = this.window();
+    return [
+      this.ids.length > 1 ? t("ui.seen.slice", { n: this.index() + 1, of: this.ids.length }) : t("ui.seen.picture"),
+      shown ? `${Math.round(shown.center)}/${Math.round(shown.width)}` : "",
+      this.inverted ? t("ui.seen.inverted") : "",
+    ].filter(Boolean).join(" · ");
+  }
+
   hasBox = (): boolean => this.manifest !== null && this.marks.boxOn(this.imageId()) !== null;
   index = (): number => (this.manifest ? this.viewport().getCurrentImageIdIndex() : 0);
   count = (): number => this.ids.length;
@@ -200,11 +205,12 @@ export class Viewer {
     if (to !== this.index()) this.viewport().setImageIdIndex(to).catch(complain);
   }
 
-  /** Go to where a frame of this series lies; false when it is in another series. */
-  async gotoFrame(instanceId: string, frame: number): Promise<boolean> {
-    const at = this.manifest?.frames.findIndex((line) => line.instance_id === instanceId && line.frame === frame) ?? -1;
+  /** Go to where a frame of this series lies, with its window; false when it is in another series. */
+  async showView(view: ViewSeen): Promise<boolean> {
+    const at = this.manifest?.frames.findIndex((line) => line.instance_id === view.instance_id && line.frame === view.frame) ?? -1;
     if (at < 0) return false;
     if (at !== this.index()) await this.viewport().setImageIdIndex(at);
+    if (view.center !== null && view.center !== undefined && view.width !== null) this.setWindow(view.center, view.width);
     return true;
   }
 

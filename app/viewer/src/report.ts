@@ -8,6 +8,7 @@ import { clock, dayAndClock, t } from "./i18n";
 import { icon } from "./icons";
 import { Sections } from "./sections";
 import { addendumDialog, Checklist, signDialog } from "./signing";
+import { PlanForm } from "./plan";
 import type { Room } from "./study";
 import { complain, toast } from "./toast";
 import type { Answer, Report } from "./types";
@@ -54,13 +55,16 @@ export class ReportPanel {
     const area = (name: string, rows: number, value = "") => h("textarea", { class: "input", name, rows, id: `report-${name}` }, value);
     const field = (name: string, rows: number, value?: string) => h("label", { class: "field" }, h("span", {}, t(`ui.report.${name}`)), area(name, rows, value));
     const button = h("button", { class: "button primary", type: "submit" }, icon("spark"), t("ui.report.draft"));
+    const slides = this.room.page.series.some((one) => one.slide);
+    const plan = slides ? new PlanForm(this.room) : null;
     const form = h(
       "form",
       { class: "report-form" },
-      h("p", { class: "muted" }, t("ui.report.form.hint")),
+      h("p", { class: "muted" }, t(slides ? "ui.report.form.slide_hint" : "ui.report.form.hint")),
       field("indication", 2, previous?.indication),
       field("history", 3, previous?.history),
-      h("details", {}, h("summary", {}, t("ui.report.more")), h("div", { class: "report-form" }, field("technique", 2), field("comparison", 2))),
+      h("details", {}, h("summary", {}, t(slides ? "ui.report.macroscopy" : "ui.report.more")), h("div", { class: "report-form" }, ...(slides ? [field("macroscopy", 2)] : [field("technique", 2), field("comparison", 2)]))),
+      plan?.element ?? null,
       h("div", { class: "row" }, button),
     );
     form.addEventListener("submit", (event) => {
@@ -69,7 +73,7 @@ export class ReportPanel {
       if (!view) return;
       button.disabled = true;
       const values = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value).trim()]));
-      post<{ report_id: string; answer_ids: string[] }>(`/api/studies/${this.room.studyId}/report`, { ...values, view }).then(
+      post<{ report_id: string; answer_ids: string[] }>(`/api/studies/${this.room.studyId}/report`, { ...values, view, fields: plan?.views() ?? [] }).then(
         ({ answer_ids }) => this.follow(answer_ids),
         (error: unknown) => {
           button.disabled = false;

@@ -12,10 +12,10 @@ import { t } from "./i18n";
 import { icon } from "./icons";
 import { renew } from "./session";
 import { complain, sentenceOf } from "./toast";
-import { SECTIONS, type Report, type SectionName, type Sentence } from "./types";
+import { sectionsOf, type Report, type SectionName, type Sentence } from "./types";
 
 const QUIET_MS = 1200;
-type Texts = Record<SectionName | "indication" | "history", string>;
+type Texts = Partial<Record<SectionName | "indication" | "history", string>>;
 export type Saved = Pick<Report, "version" | "sections"> & { saved_at?: string };
 
 interface Events {
@@ -33,6 +33,7 @@ export class Sections {
   private saving: Promise<void> | null = null;
   private dirty = false;
   private version: number;
+  private readonly names: readonly SectionName[];
 
   /** events: null for a signed report, which nobody edits. */
   constructor(
@@ -40,10 +41,11 @@ export class Sections {
     private readonly events: Events | null,
   ) {
     this.version = report.version;
+    this.names = sectionsOf(report.sections);
     const legend = (["model", "edited", "person"] as const).map((origin) => h("span", { class: "sentence", "data-origin": origin }, t(`ui.origin.${origin}`)));
     this.element.append(this.notice, h("p", { class: "legend" }, ...legend));
     for (const name of ["indication", "history"] as const) this.plain(name, report[name] ?? "");
-    for (const name of SECTIONS) this.section(name, report.sections[name] ?? []);
+    for (const name of this.names) this.section(name, report.sections[name] ?? []);
     window.addEventListener("beforeunload", this.warn);
     document.addEventListener("visibilitychange", this.onHide);
     document.addEventListener(SESSION_OVER, this.onSessionOver);
@@ -127,7 +129,7 @@ export class Sections {
 
   private texts(): Texts {
     const read = (name: keyof Texts) => (this.editors.get(name)?.innerText ?? "").replace(/\u00a0/g, " ").trim();
-    return Object.fromEntries((["indication", "history", ...SECTIONS] as const).map((name) => [name, read(name)])) as Texts;
+    return Object.fromEntries((["indication", "history", ...this.names] as const).map((name) => [name, read(name)])) as Texts;
   }
 
   private async save(): Promise<void> {
@@ -157,7 +159,7 @@ export class Sections {
 
   /** Marks of origin come from the server; the section with the cursor in it is left as it is. */
   private refresh(fresh: Saved): void {
-    for (const name of SECTIONS) {
+    for (const name of this.names) {
       const body = this.editors.get(name);
       if (body && body !== document.activeElement && fresh.sections?.[name]) this.fillBody(body, fresh.sections[name] ?? [], true);
     }
@@ -210,9 +212,9 @@ export class Sections {
   /** Theirs against mine, section by section. */
   private difference(theirs: Report): HTMLElement {
     const mine = this.texts();
-    const parts = SECTIONS.flatMap((name) => {
+    const parts = this.names.flatMap((name) => {
       const before = (theirs.sections[name] ?? []).map((sentence) => sentence.text).join(" ");
-      return before.trim() === mine[name] ? [] : [h("p", {}, h("b", {}, `${t(`ui.section.${name}`)}: `), ...wordDifference(before, mine[name]))];
+      return before.trim() === mine[name] ? [] : [h("p", {}, h("b", {}, `${t(`ui.section.${name}`)}: `), ...wordDifference(before, mine[name] ?? ""))];
     });
     return h("div", { class: "conflict-difference" }, ...parts);
   }

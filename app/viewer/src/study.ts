@@ -12,8 +12,8 @@ import { me } from "./session";
 import { shell } from "./shell";
 import { complain } from "./toast";
 import { dropTarget, Uploads } from "./upload";
-import type { Viewer } from "./radiology";
-import type { Answer, Manifest, SeriesLine, StudyPage, ViewSeen, ZoomBox } from "./types";
+import type { Answer, Manifest, SeriesLine, SlideManifest, StudyPage, ViewSeen, ZoomBox } from "./types";
+import type { PictureView } from "./viewer/picture";
 
 type TabName = "ask" | "report" | "evidence";
 
@@ -21,7 +21,7 @@ type TabName = "ask" | "report" | "evidence";
 export interface Room {
   readonly studyId: string;
   readonly page: StudyPage;
-  viewer(): Viewer | null;
+  viewer(): PictureView | null;
   /** Bring the picture that an answer was about back to the screen, with the model's boxes. */
   showSeen(answer: Answer, chosen?: ZoomBox): Promise<void>;
   showEvidence(answer: Answer): void;
@@ -56,7 +56,7 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage)
   frame.main.append(uploads.element);
   uploads.element.classList.add("uploads-floating");
 
-  let viewer: Viewer | null = null;
+  let viewer: PictureView | null = null;
   const room: Room = {
     studyId,
     page,
@@ -81,48 +81,63 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage)
   const tabs = tabList(panel, { ask: ask.element, report: report.element, evidence: evidence.element });
   room.showState(page.report?.state ?? page.study.state, page.report?.version ?? null);
 
-  const viewerReady = import("./radiology").then(({ Viewer }) => {
-    viewer = new Viewer(studyId, { changed: () => (ask.onView(), markRail(rail, viewer?.seriesId() ?? "")) });
+  const events = { changed: () => (ask.onView(), markRail(rail, viewer?.seriesId() ?? "")) };
+  let opening = 0;
+
+  /** Put another kind of picture in its place; the one that was there gives back what it held. */
+  function replace(shown: PictureView): void {
+    viewer?.destroy();
+    viewer = shown;
     viewer.element.id = "viewer";
     fill(place, viewer.element);
-    return viewer;
-  });
+  }
 
-  async function openSeries(seriesId: string, at?: { instance_id: string; frame: number }): Promise<void> {
-    const [shown, manifest] = await Promise.all([viewerReady, get<Manifest>(`/api/series/${seriesId}/manifest`)]);
-    const index = at ? manifest.frames.findIndex((line) => line.instance_id === at.instance_id && line.frame === at.frame) : -1;
-    await shown.show(seriesId, manifest, index >= 0 ? index : undefined);
-    markRail(rail, seriesId);
+  async function openSeries(line: SeriesLine, at?: ViewSeen): Promise<void> {
+    const mine = ++opening;
+    if (line.slide) {
+      const [{ SlideViewer }, manifest] = await Promise.all([import("./slides"), get<SlideManifest>(`/api/series/${line.series_id}/slide`)]);
+      if (mine !== opening) return;
+      const shown = new SlideViewer(studyId, line.series_id, manifest, events);
+      replace(shown);
+      await shown.show();
+    } else {
+      const [{ Viewer }, manifest] = await Promise.all([import("./radiology"), get<Manifest>(`/api/series/${line.series_id}/manifest`)]);
+      if (mine !== opening) return;
+      const shown = viewer instanceof Viewer ? viewer : new Viewer(studyId, events);
+      if (shown !== viewer) replace(shown);
+      const index = at ? manifest.frames.findIndex((one) => one.instance_id === at.instance_id && one.frame === at.frame) : -1;
+      await shown.show(line.series_id, manifest, index >= 0 ? index : undefined);
+    }
+    if (at) await viewer?.showView(at);
+    markRail(rail, line.series_id);
   }
 
   async function showSeen(answer: Answer, chosen?: ZoomBox): Promise<void> {
     const view = answer.view;
-    const shown = await viewerReady;
     if (!view) return;
-    const here = await shown.gotoFrame(view.instance_id, view.frame);
-    if (!here) await openSeriesOf(view);
-    if (view.center !== null && view.width !== null && view.center !== undefined) shown.setWindow(view.center, view.width as number);
-    shown.showRegions(evidence.regions(answer, chosen));
-    shown.toggleRegions(true);
+    if (!(await viewer?.showView(view))) await openSeriesOf(view);
+    viewer?.showRegions(evidence.regions(answer, chosen));
+    viewer?.toggleRegions(true);
   }
 
-  /** An answer knows its picture, not the series: look through the others. */
+  /** An answer knows its picture, not always the series: look through the others. */
   async function openSeriesOf(view: ViewSeen): Promise<void> {
-    for (const { series_id } of page.series) {
-      const manifest = await get<Manifest>(`/api/series/${series_id}/manifest`);
-      if (manifest.frames.some((line) => line.instance_id === view.instance_id)) return openSeries(series_id, view);
+    for (const line of page.series) {
+      const manifest = line.slide ? await get<SlideManifest>(`/api/series/${line.series_id}/slide`) : await get<Manifest>(`/api/series/${line.series_id}/manifest`);
+      const holds = "frames" in manifest ? manifest.frames.some((one) => one.instance_id === view.instance_id) : manifest.instance_id === view.instance_id;
+      if (holds) return openSeries(line, view);
     }
   }
 
   async function refreshSeries(): Promise<void> {
     const fresh = await get<StudyPage>(`/api/studies/${studyId}`);
     page.series = fresh.series;
-    drawRail(rail, page.series, (id) => openSeries(id).catch(complain));
+    drawRail(rail, page.series, (line) => openSeries(line).catch(complain));
   }
 
-  drawRail(rail, page.series, (id) => openSeries(id).catch(complain));
+  drawRail(rail, page.series, (line) => openSeries(line).catch(complain));
   const first = page.series[0];
-  const opened = first ? openSeries(first.series_id) : Promise.resolve();
+  const opened = first ? openSeries(first) : Promise.resolve();
   opened.then(() => frame.root.setAttribute("data-ready", ""), complain);
   const undrop = dropTarget(frame.root, uploads);
 
@@ -149,13 +164,17 @@ function patientStrip(strip: HTMLElement, page: StudyPage, pill: HTMLElement): v
   );
 }
 
-function drawRail(rail: HTMLElement, series: SeriesLine[], choose: (id: string) => void): void {
+function drawRail(rail: HTMLElement, series: SeriesLine[], choose: (line: SeriesLine) => void): void {
   const list = h("ul");
+  let specimen = "";
   for (const one of series) {
+    // A case of several specimens: its slides stand below the one they were cut from.
+    if (one.slide && one.specimen && one.specimen !== specimen) list.append(h("li", { class: "rail-specimen small" }, one.specimen));
+    specimen = one.specimen;
     const words = [one.description || t("ui.series.unnamed"), t("ui.series.images", { n: one.count })].join(", ");
     const button = h(
       "button",
-      { class: "series", type: "button", "data-series": one.series_id, "aria-label": words, title: one.description, on: { click: () => choose(one.series_id) } },
+      { class: "series", type: "button", "data-series": one.series_id, "aria-label": words, title: one.description, on: { click: () => choose(one) } },
       h("img", { src: one.thumbnail_url, alt: "", width: 88, height: 88 }),
       h("span", { class: "series-count num" }, one.count),
       h("span", { class: "series-name small" }, one.description || one.modality),

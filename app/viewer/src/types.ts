@@ -45,6 +45,10 @@ export interface SeriesLine {
   number: number | null;
   count: number;
   thumbnail_url: string;
+  slide: boolean;
+  specimen: string;
+  block: string;
+  stain: string;
   findings: { code: string; sentence: string }[];
 }
 
@@ -86,6 +90,29 @@ export interface Manifest {
   frames: FrameLine[];
 }
 
+export interface SlideManifest {
+  instance_id: string;
+  width: number;
+  height: number;
+  tile: number;
+  depth: number;
+  um_per_pixel: [number, number] | null;
+  um_source: "file" | "person";
+  objective: number | null;
+  format: string;
+  tiles: string;
+  specimen: string;
+  block: string;
+  stain: string;
+}
+
+/** A picture that was sent to the model of a region of a slide. */
+export interface SentPicture {
+  width: number;
+  height: number;
+  um_per_pixel: number | null;
+}
+
 export interface ViewSeen {
   series_id?: string;
   instance_id: string;
@@ -94,6 +121,17 @@ export interface ViewSeen {
   width: number | null;
   invert: boolean;
   box?: [number, number, number, number] | null;
+  pictures?: SentPicture[] | null;
+  /** The number of a field of a reading plan. */
+  field?: number | null;
+}
+
+/** Fields that are proposed on the tissue of a slide. */
+export interface ReadingPlan {
+  magnification: number | null;
+  finest_um: number | null;
+  tissue: number;
+  fields: { box: [number, number, number, number]; coverage: number }[];
 }
 
 export interface ZoomBox {
@@ -113,7 +151,7 @@ export type AnswerState = "waiting" | "running" | "done" | "stopped" | "failed";
 export interface Answer {
   id: string;
   study_id: string;
-  kind: "question" | "caption" | "report_findings" | "report_impression";
+  kind: "question" | "caption" | "report_findings" | "report_impression" | "report_field" | "report_microscopy" | "report_diagnosis";
   state: AnswerState;
   question: string | null;
   text: string | null;
@@ -136,8 +174,12 @@ export interface Sentence {
   answer_id: string | null;
 }
 
-export const SECTIONS = ["technique", "comparison", "findings", "impression"] as const;
-export type SectionName = (typeof SECTIONS)[number];
+export const RADIOLOGY = ["technique", "comparison", "findings", "impression"] as const;
+export const PATHOLOGY = ["specimen", "macroscopy", "microscopy", "diagnosis"] as const;
+export type SectionName = (typeof RADIOLOGY)[number] | (typeof PATHOLOGY)[number];
+
+/** The sections of a report in their order; one of slides has others. */
+export const sectionsOf = (sections: Partial<Record<SectionName, Sentence[]>>): readonly SectionName[] => ("diagnosis" in sections ? PATHOLOGY : RADIOLOGY);
 
 export interface Report {
   id: string;

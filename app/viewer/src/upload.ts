@@ -1,7 +1,7 @@
 /** Sending pictures: many files and folders at once, four at a time, progress in numbers, refusals with reasons. */
 
 import { get, post, putFile, remove } from "./api";
-import { askDetails } from "./details";
+import { askDetails, type Waiting } from "./details";
 import { fill, h } from "./dom";
 import { bytes, t } from "./i18n";
 import { icon } from "./icons";
@@ -16,7 +16,7 @@ export interface UploadState {
   state: "receiving" | "reading" | "needs_details" | "done" | "refused" | "interrupted";
   read?: { done: number; total: number } | null;
   studies: StudyLine[];
-  pictures?: { n: number; width: number; height: number; thumbnail_url: string }[];
+  pictures?: Waiting[];
   refused: { n: number; code: string; sentence: string }[];
   duplicates: number;
 }

@@ -8,6 +8,8 @@ export interface Region {
   height: number;
   kept: boolean;
   chosen: boolean;
+  /** Drawn by the reader, not by the model. */
+  own?: boolean;
 }
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -29,7 +31,7 @@ export class Overlay {
       // A halo below the stroke: yellow alone is lost on pink slides and on bone.
       for (const name of ["halo", "line"]) {
         parts.push(
-          shape("rect", { class: `region-${name}${region.chosen ? " chosen" : ""}${region.kept ? "" : " seen"}`, x: left, y: top, width: Math.max(0, right - left), height: Math.max(0, bottom - top), rx: 2 }),
+          shape("rect", { class: `region-${name}${region.chosen ? " chosen" : ""}${region.kept ? "" : " seen"}${region.own ? " own" : ""}`, x: left, y: top, width: Math.max(0, right - left), height: Math.max(0, bottom - top), rx: 2 }),
         );
       }
       if (!region.number || Math.abs(right - left) < 22) continue;

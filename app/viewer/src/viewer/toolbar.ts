@@ -103,13 +103,14 @@ export class Toolbar {
   }
 }
 
-function tool(name: IconName & string, key: string, run: () => void): HTMLButtonElement {
+/** One button with its words, key and icon. */
+export function tool(name: string, key: string, run: () => void, picture: IconName = name as IconName): HTMLButtonElement {
   const words = `${t(`ui.tool.${name}`)} (${key})`;
-  return h("button", { class: "tool", type: "button", "data-tool": name, "aria-label": words, title: words, on: { click: run } }, icon(name, 20));
+  return h("button", { class: "tool", type: "button", "data-tool": name, "aria-label": words, title: words, on: { click: run } }, icon(picture, 20));
 }
 
 /** All keys of the picture in one sheet. */
-export function showKeys(near: HTMLElement): void {
+export function showKeys(near: HTMLElement, keys = KEYS, pointer = "ui.keys.pointer"): void {
   const close = h("button", { class: "button primary", type: "submit" }, t("ui.close"));
   const dialog = h(
     "dialog",
@@ -118,8 +119,8 @@ export function showKeys(near: HTMLElement): void {
       "form",
       { class: "sheet", method: "dialog" },
       h("h2", {}, t("ui.tool.keys")),
-      h("dl", { class: "keys" }, ...KEYS.flatMap(([keys, words]) => [h("dt", {}, ...keys.split(/ (?!–|– )/).map((key) => h("kbd", {}, key))), h("dd", {}, t(words))])),
-      h("p", { class: "muted" }, t("ui.keys.pointer")),
+      h("dl", { class: "keys" }, ...keys.flatMap(([names, words]) => [h("dt", {}, ...names.split(/ (?!–|– )/).map((key) => h("kbd", {}, key))), h("dd", {}, t(words))])),
+      h("p", { class: "muted" }, t(pointer)),
       h("div", { class: "row-end" }, close),
     ),
   );

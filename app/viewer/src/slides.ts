@@ -1,0 +1,182 @@
+/** The picture of a slide study: a slide that is moved and magnified, regions that are drawn on it and asked about. */
+
+import { get, post, remove } from "./api";
+import { h } from "./dom";
+import { t } from "./i18n";
+import { complain } from "./toast";
+import type { Region } from "./viewer/overlay";
+import { inUm, type PictureView, type ViewerEvents } from "./viewer/picture";
+import { SlidePane, type Box } from "./viewer/slide_pane";
+import { MAGNIFICATIONS, SLIDE_KEYS, SlideToolbar, type SlideTool } from "./viewer/slide_toolbar";
+import { showKeys } from "./viewer/toolbar";
+import type { Mark, SlideManifest, ViewSeen } from "./types";
+
+const STEP_PX = 120;
+const ZOOM_STEP = 1.3;
+
+interface Drawn {
+  id: string;
+  box: Box;
+}
+
+export class SlideViewer implements PictureView {
+  readonly element: HTMLElement;
+  private readonly toolbar: SlideToolbar;
+  private readonly pane: SlidePane;
+  private drawn: Drawn[] = [];
+  private regions: Region[] = [];
+  private overlayOn = true;
+  private tool: SlideTool = "pan";
+
+  constructor(
+    private readonly studyId: string,
+    private readonly series: string,
+    private readonly manifest: SlideManifest,
+    private readonly events: ViewerEvents,
+  ) {
+    this.pane = new SlidePane(manifest, { moved: () => this.onMoved(), drawn: (box) => void this.keep(box), used: () => undefined });
+    this.toolbar = new SlideToolbar(
+      {
+        tool: (name) => this.setTool(name),
+        magnify: (times) => this.pane.magnify(times),
+        visible: () => void this.keep(this.pane.visible()),
+        whole: () => this.pane.home(),
+        regions: () => this.toggleRegions(),
+        keys: () => showKeys(this.element, SLIDE_KEYS, "ui.keys.slide_pointer"),
+      },
+      this.manifest.objective !== null || this.manifest.um_per_pixel !== null,
+    );
+    this.element = h("section", { class: "viewer slide-viewer", "aria-label": t("ui.viewer") }, this.pane.element, this.toolbar.element);
+    this.element.addEventListener("keydown", (event) => this.onKey(event));
+    this.setTool("pan");
+    (this.element as HTMLElement & { __dfm?: unknown }).__dfm = this.forTests();
+  }
+
+  /** Show it, and what was drawn on it before. */
+  async show(): Promise<void> {
+    await this.pane.ready();
+    const { marks } = await get<{ marks: Mark[] }>(`/api/studies/${this.studyId}/marks`);
+    this.drawn = marks.flatMap((mark) => {
+      const [a, b] = mark.points;
+      return mark.tool === "box" && mark.instance_id === this.manifest.instance_id && a && b ? [{ id: mark.id, box: [a[0], a[1], b[0] - a[0], b[1] - a[1]] as Box }] : [];
+    });
+    this.draw();
+    this.onMoved();
+    this.element.setAttribute("data-ready", "");
+  }
+
+  destroy(): void {
+    this.pane.destroy();
+  }
+
+  seriesId = (): string => this.series;
+  hasBox = (): boolean => this.drawn.length > 0;
+  placeOf = (): null => null;
+
+  seen(withBox = false): ViewSeen {
+    const box = (withBox && this.drawn.at(-1)?.box) || this.pane.visible();
+    return { series_id: this.series, instance_id: this.manifest.instance_id, frame: 0, center: null, width: null, invert: false, box };
+  }
+
+  words(): string {
+    const [, , width, height] = this.pane.visible();
+    const um = this.manifest.um_per_pixel;
+    const times = this.pane.magnification();
+    return t("ui.seen.visible", {
+      size: um ? inUm(width * um[0], height * um[1]) : `${width} × ${height} px`,
+      magnification: times === null ? "" : `${times < 10 ? times.toFixed(1) : Math.round(times)}×`,
+    }).trim();
+  }
+
+  async showView(view: ViewSeen): Promise<boolean> {
+    if (view.instance_id !== this.manifest.instance_id) return false;
+    if (view.box) this.pane.fit(view.box);
+    return true;
+  }
+
+  showRegions(regions: Region[]): void {
+    this.regions = regions;
+    this.draw();
+  }
+
+  toggleRegions(on = !this.overlayOn): void {
+    this.overlayOn = on;
+    this.draw();
+  }
+
+  private draw(): void {
+    this.toolbar.setRegions(this.overlayOn, this.regions.length > 0);
+    const own = this.drawn.map(({ box }, n): Region => ({ number: "", x: box[0], y: box[1], width: box[2], height: box[3], kept: true, chosen: n === this.drawn.length - 1, own: true }));
+    this.pane.setRegions([...(this.overlayOn ? this.regions : []), ...own]);
+  }
+
+  private onMoved(): void {
+    this.toolbar.setMagnification(this.pane.magnification());
+    this.events.changed();
+  }
+
+  private setTool(name: SlideTool): void {
+    this.tool = name;
+    this.toolbar.setTool(name);
+    this.pane.setDrawing(name === "box");
+  }
+
+  /** A region that was drawn: on the screen at once, then kept; afterwards the slide can be moved again. */
+  private async keep(box: Box): Promise<void> {
+    const entry: Drawn = { id: "", box };
+    this.drawn.push(entry);
+    this.setTool("pan");
+    this.draw();
+    this.events.changed();
+    try {
+      const points = [[box[0], box[1]], [box[0] + box[2], box[1] + box[3]]];
+      entry.id = (await post<{ id: string }>(`/api/studies/${this.studyId}/marks`, { tool: "box", instance_id: this.manifest.instance_id, frame: 0, points, label: t("ui.tool.region") })).id;
+    } catch (error) {
+      this.drawn = this.drawn.filter((one) => one !== entry);
+      this.draw();
+      complain(error);
+    }
+  }
+
+  private removeOne(): void {
+    const last = this.drawn.pop();
+    this.draw();
+    this.events.changed();
+    if (last?.id) remove(`/api/studies/${this.studyId}/marks/${last.id}`).catch(complain);
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.pane.stage.contains(event.target as Node)) return;
+    const lens = MAGNIFICATIONS[Number(event.key) - 1];
+    const steps: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    const step = steps[event.key];
+    if (lens) this.pane.magnify(lens);
+    else if (step) this.pane.pan(step[0] * STEP_PX, step[1] * STEP_PX);
+    else if (event.key === "+" || event.key === "=") this.pane.zoomBy(ZOOM_STEP);
+    else if (event.key === "-") this.pane.zoomBy(1 / ZOOM_STEP);
+    else if (event.key === "p" || event.key === "Escape") this.setTool("pan");
+    else if (event.key === "b") this.setTool("box");
+    else if (event.key === "v") void this.keep(this.pane.visible());
+    else if (event.key === "r" || event.key === "Home") this.pane.home();
+    else if (event.key === "o") this.toggleRegions();
+    else if (event.key === "Delete" || event.key === "Backspace") this.removeOne();
+    else if (event.key === "?") showKeys(this.element, SLIDE_KEYS, "ui.keys.slide_pointer");
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  private forTests() {
+    return {
+      magnification: () => this.pane.magnification(),
+      place: () => this.pane.place(),
+      move: (x: number, y: number, zoom: number) => this.pane.move({ x, y, zoom }, true),
+      visible: () => this.pane.visible(),
+      toCanvas: (x: number, y: number) => this.pane.toScreen(x, y),
+      drawn: () => this.drawn.map((one) => one.box),
+      boxes: () => this.regions,
+      tool: () => this.tool,
+      seen: (box = false) => this.seen(box),
+    };
+  }
+}

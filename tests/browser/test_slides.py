@@ -1,0 +1,252 @@
+"""Slides in a real browser: opened, moved, magnified, drawn upon, asked about; by mouse, touch and keyboard."""
+
+import re
+from itertools import count
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.drawn_slide import write_drawn_slide
+from tests.browser import pages
+from tests.browser.conftest import RESULTS, Watcher
+from tests.browser.house import House
+
+REAL = Path(__file__).parents[1] / "data" / "cmu_small_region.svs"
+SIDE = 6144
+SEEDS = count(1)
+DETAILS = {
+    "kind": "pathology",
+    "patient_name": "Walker Ann",
+    "patient_id": "PATH-91",
+    "sex": "F",
+    "study_date": "2026-11-20",
+    "description": "Colon biopsy",
+    "specimen": "S-26-114",
+    "block": "A1",
+    "stain": "H&E",
+}
+
+
+@pytest.fixture
+def drawn(tmp_path: Path) -> Path:
+    """A drawn slide of 6144 pixels a side at half a micrometre; another one for each test, so another study."""
+    write_drawn_slide(tmp_path / "drawn.tif", SIDE, seed=next(SEEDS))
+    return tmp_path / "drawn.tif"
+
+
+def opened(page: Page, file: Path, username: str = "dr.lee") -> str:
+    """Signed in, the slide uploaded and on the screen; returns the study's id."""
+    pages.sign_in(page, username)
+    study_id = pages.upload(page, file, details=DETAILS)
+    pages.open_study(page, study_id)
+    return study_id
+
+
+def settled(page: Page) -> dict[str, float]:
+    """Where the slide has come to rest."""
+    before = pages.viewer(page, "place()")
+    for _ in range(100):
+        page.wait_for_timeout(120)
+        now = pages.viewer(page, "place()")
+        if now == before:
+            return now
+        before = now
+    raise AssertionError("The slide did not come to rest.")
+
+
+def center_of_stage(page: Page) -> tuple[float, float]:
+    box = page.locator("#viewer .stage").bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_a_slide_is_read_with_the_mouse(house: House, watcher: Watcher, drawn: Path) -> None:
+    """Magnified by button, moved by dragging, a region drawn, asked about, and shown again from the answer."""
+    page = watcher.person(house.address)
+    study_id = opened(page, drawn)
+    whole = settled(page)
+
+    page.click("[data-lens='20']")
+    at_20 = settled(page)
+    x, y = center_of_stage(page)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 200, y - 100, steps=8)
+    page.mouse.up()
+    moved = settled(page)
+
+    # 10 µm by 0.5 µm to the pixel: 20× is pixel for pixel.
+    assert at_20["zoom"] == pytest.approx(1, rel=1e-3) and whole["zoom"] < 0.3
+    assert moved["x"] - at_20["x"] == pytest.approx(200, abs=30)
+    assert moved["y"] - at_20["y"] == pytest.approx(100, abs=30)
+    expect(page.locator("[data-lens='20']")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".bottom-left")).to_have_text("20×")
+    bar = page.locator(".scale-line").bounding_box()
+    words = page.locator(".slide-scale").inner_text()
+    assert bar and int(re.sub(r"\D", "", words)) * 2 == pytest.approx(bar["width"], abs=2), words
+
+    box = draw_region(page, (-150, -100), (150, 100))
+    asked = pages.ask(page, "How many glands are there?")
+    asked.wait_until("done")
+    view = asked.kept()["view"]
+
+    assert box[2:] == pytest.approx([300, 200], abs=2)
+    assert view["box"] == box
+    assert [(one["um_per_pixel"], one["width"]) for one in view["pictures"]] == [
+        (0.5, box[2]),
+        (1.0, round(box[2] / 2)),
+    ]
+    (mark,) = pages.get(page, f"/api/studies/{study_id}/marks")["marks"]
+    assert mark["points"] == [box[:2], [box[0] + box[2], box[1] + box[3]]]
+    page.keyboard.press("r")
+    page.locator("article.exchange .answer-meta .link").click()
+    settled(page)
+    left, top, width, _ = pages.viewer(page, "visible()")
+    assert left <= box[0] and top <= box[1] and left + width >= box[0] + box[2]
+    assert width < 3 * box[2]
+    boxes = pages.viewer(page, "boxes()")
+    assert boxes and all(
+        box[0] - 1 <= one["x"] and one["x"] + one["width"] <= box[0] + box[2] + 1 for one in boxes
+    )
+    page.reload()
+    pages.wait_for_room(page)
+    assert pages.viewer(page, "drawn()") == [box]
+
+
+def draw_region(page: Page, start: tuple[int, int], end: tuple[int, int]) -> list[float]:
+    """With the region tool, around the middle of the stage; returns what the viewer keeps."""
+    x, y = center_of_stage(page)
+    before = len(pages.viewer(page, "drawn()"))
+    page.click("[data-tool=region]")
+    with page.expect_response(
+        lambda answer: answer.url.endswith("/marks") and answer.request.method == "POST"
+    ):
+        page.mouse.move(x + start[0], y + start[1])
+        page.mouse.down()
+        page.mouse.move(x + end[0], y + end[1], steps=6)
+        page.mouse.up()
+    drawn = pages.viewer(page, "drawn()")
+    assert len(drawn) == before + 1
+    return drawn[-1]
+
+
+def test_a_slide_is_read_with_the_keyboard(house: House, watcher: Watcher, drawn: Path) -> None:
+    """Every step without a pointer: magnify, move, take what is visible as a region, remove it, see all keys."""
+    page = watcher.person(house.address)
+    opened(page, drawn)
+    page.locator("#viewer .stage").focus()
+
+    page.keyboard.press("4")
+    at_10 = settled(page)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    moved = settled(page)
+    visible = pages.viewer(page, "visible()")
+    with page.expect_response(
+        lambda answer: answer.url.endswith("/marks") and answer.request.method == "POST"
+    ):
+        page.keyboard.press("v")
+    taken = pages.viewer(page, "drawn()")
+    page.keyboard.press("Delete")
+    removed = pages.viewer(page, "drawn()")
+    page.keyboard.press("?")
+
+    assert at_10["zoom"] == pytest.approx(0.5, rel=1e-3)
+    # 120 screen pixels at half of one pixel each
+    assert (moved["x"] - at_10["x"], moved["y"] - at_10["y"]) == (
+        pytest.approx(240, abs=3),
+        pytest.approx(240, abs=3),
+    )
+    assert (taken, removed) == ([visible], [])
+    expect(page.locator("dialog .keys")).to_contain_text("40×")
+    page.keyboard.press("Escape")
+    page.locator("#viewer .stage").focus()
+    page.keyboard.press("Home")
+    assert settled(page)["zoom"] < 0.3
+
+
+def test_a_slide_is_read_by_touch(house: House, watcher: Watcher, drawn: Path) -> None:
+    """One finger moves it, two magnify, and one draws a region once that tool is chosen."""
+    page = watcher.person(house.address, width=820, height=1180, has_touch=True)
+    opened(page, drawn)
+    page.locator("[data-lens='10']").tap()
+    before = settled(page)
+    touch = page.context.new_cdp_session(page)
+    x, y = center_of_stage(page)
+
+    swipe(touch, [(x, y)], [(x - 120, y)])
+    moved = settled(page)
+    swipe(touch, [(x - 40, y), (x + 40, y)], [(x - 120, y), (x + 120, y)])
+    pinched = settled(page)
+    page.locator("[data-tool=region]").tap()
+    with page.expect_response(
+        lambda answer: answer.url.endswith("/marks") and answer.request.method == "POST"
+    ):
+        swipe(touch, [(x - 80, y - 60)], [(x + 80, y + 60)])
+    (box,) = pages.viewer(page, "drawn()")
+
+    assert moved["x"] - before["x"] > 100
+    assert pinched["zoom"] > 2 * before["zoom"]
+    assert box[2] * pinched["zoom"] == pytest.approx(160, abs=4)
+    small = [
+        one.get_attribute("data-tool") or one.get_attribute("data-lens")
+        for one in page.locator(".toolbar .tool").all()
+        if (found := one.bounding_box()) and min(found["width"], found["height"]) < 40
+    ]
+    assert small == []
+
+
+def swipe(touch, start: list[tuple[float, float]], end: list[tuple[float, float]], steps: int = 8) -> None:
+    """Fingers from where they are put down to where they are lifted."""
+    at = lambda share: [  # noqa: E731
+        {"x": a[0] + (b[0] - a[0]) * share, "y": a[1] + (b[1] - a[1]) * share, "id": n}
+        for n, (a, b) in enumerate(zip(start, end, strict=True))
+    ]
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": at(0)})
+    for step in range(1, steps + 1):
+        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": at(step / steps)})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_a_real_slide_shows_its_scale_and_its_lens(house: House, watcher: Watcher) -> None:
+    """The Aperio sample: 0.499 µm to the pixel through a 20× lens; the label is nowhere on the page."""
+    page = watcher.person(house.address, locale="ko-KR")
+    opened(page, REAL)
+    asked: set[str] = set()
+    page.on("request", lambda request: asked.add(request.url))
+    page.click("[data-lens='20']")
+
+    assert settled(page)["zoom"] == pytest.approx(1, rel=1e-3)
+    assert "µm" in page.locator(".slide-scale").inner_text()
+    assert not any(re.search("label|macro|thumbnail", url) for url in asked)
+    RESULTS.mkdir(exist_ok=True)
+    page.screenshot(path=RESULTS / "real-slide.png")
+
+
+def test_a_reading_plan_becomes_a_draft_that_cites_its_fields(
+    house: House, watcher: Watcher, drawn: Path
+) -> None:
+    """Fields proposed, numbered on the slide, one left out, read one after another; the microscopy names each."""
+    page = watcher.person(house.address)
+    opened(page, drawn)
+    page.click("#tab-report")
+    page.click("[data-action=propose]")
+    page.locator(".plan-fields li").first.wait_for(timeout=pages.LONG_MS)
+    proposed = page.locator(".plan-fields li").count()
+    numbers = [one["number"] for one in pages.viewer(page, "boxes()")]
+    while page.locator(".plan-fields li").count() > 2:
+        page.locator(".plan-fields li").last.locator(".small-button").click()
+    RESULTS.mkdir(exist_ok=True)
+    page.screenshot(path=RESULTS / "slide-plan.png")
+
+    page.click("form.report-form button[type=submit]")
+    page.wait_for_selector("[data-section=diagnosis][contenteditable]", timeout=3 * pages.LONG_MS)
+
+    assert 2 < proposed <= 8 and numbers == [str(n + 1) for n in range(proposed)]
+    microscopy = pages.section(page, "microscopy")
+    assert "[1]." in microscopy and "[2]." in microscopy and "[3]" not in microscopy
+    assert pages.section(page, "diagnosis")
+    assert "S-26-114" in pages.section(page, "specimen")
+    assert page.locator("[data-section=findings]").count() == 0
+    page.screenshot(path=RESULTS / "slide-draft.png")
