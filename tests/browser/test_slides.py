@@ -1,9 +1,11 @@
 """Slides in a real browser: opened, moved, magnified, drawn upon, asked about; by mouse, touch and keyboard."""
 
 import re
+import time
 from itertools import count
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -250,3 +252,47 @@ def test_a_reading_plan_becomes_a_draft_that_cites_its_fields(
     assert "S-26-114" in pages.section(page, "specimen")
     assert page.locator("[data-section=findings]").count() == 0
     page.screenshot(path=RESULTS / "slide-draft.png")
+
+
+LARGE = 60_000
+FEW_MB = 300
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["real", "large"])
+def test_a_large_slide_opens_fast_and_stays_small(
+    house: House, watcher: Watcher, tmp_path: Path, which: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Moved over for a while at every magnification, the page's process keeps below 300 MB; times are printed."""
+    file = REAL
+    if which == "large":
+        file = tmp_path / "large.tif"
+        write_drawn_slide(file, LARGE, seed=next(SEEDS))
+    page = watcher.person(house.address)
+    pages.sign_in(page, "dr.lee")
+    study_id = pages.upload(page, file, details=DETAILS)
+    seconds = []
+    for _ in range(3):
+        started = time.monotonic()
+        pages.open_study(page, study_id)
+        seconds.append(round(time.monotonic() - started, 2))
+    for lens in ("2.5", "10", "40", "20", "5"):
+        page.click(f"[data-lens='{lens}']")
+        for key in ("ArrowRight", "ArrowDown", "ArrowDown", "ArrowLeft") * 3:
+            page.locator("#viewer .stage").press(key)
+            page.wait_for_timeout(60)
+        settled(page)
+    used = page_megabytes(page)
+
+    with capsys.disabled():
+        print(f"\n{which} slide: open {seconds} s, page process {used} MB of its own")
+    assert used < FEW_MB
+
+
+def page_megabytes(page: Page) -> int:
+    """Memory that only the largest of the browser's page processes holds."""
+    browser = page.context.browser
+    assert browser
+    found = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    pids = [one["id"] for one in found if one["type"] == "renderer"]
+    return max(psutil.Process(pid).memory_full_info().uss for pid in pids) >> 20
