@@ -10,11 +10,13 @@ from app.wiring import Services
 from app.wording import sentence
 from storage import answers, marks, reports, studies, users
 from storage.answers import StoredAnswer
+from storage.audit.canonical import canonical
 from storage.audit.merkle import Frontier
 from storage.database import Tx, sha256_of
 from storage.errors import NotFound
 from storage.pdf import (
     Answered,
+    Attachment,
     Box,
     Code,
     Field,
@@ -159,6 +161,17 @@ def report_content(
         page_words=_page_words(words),
         watermarks=_watermarks(words, signed=signed, demonstration=demonstration, deidentified=deidentified),
         band=_band(words, signed=signed, demonstration=demonstration),
+        attachments=(_canonical(report, words),) if signed and not deidentified else (),
+    )
+
+
+def _canonical(report: Report, words: Words) -> Attachment:
+    """What was signed, in the very bytes whose digest is printed: a program can compare them without asking us."""
+    return Attachment(
+        name="report.json",
+        kind="application/json",
+        data=canonical(dict(report.content)),
+        description=words.both("content_file"),
     )
 
 

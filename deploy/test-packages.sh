@@ -9,6 +9,8 @@ need dcmj2pnm dcmtk
 need nginx nginx
 need pdftotext poppler-utils
 need zbarimg zbar-tools
+need javac default-jdk-headless
+[ -e /usr/share/java/jaxb-runtime.jar ] || packages="$packages libjaxb-java"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages="$packages postgresql"
 ls /usr/share/fonts/opentype/noto/NotoSansCJK* >/dev/null 2>&1 || packages="$packages fonts-noto-cjk"
 [ -z "$packages" ] && exit 0

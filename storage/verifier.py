@@ -1,13 +1,14 @@
 """Is the log as it was written? One file for an auditor: the standard library and `cryptography`, no more.
 
     python verifier.py LOG --public public.pem [--first-key first-chain.key] [--anchor SIZE:ROOT ...]
-                       [--witness lines.txt]
+                       [--witness lines.txt] [--paper report.pdf]
 
 LOG is an exported file or a copy of the SQLite database. Exit status: 0 clean, 1 tampered (the first broken
 entry is named), 2 cannot tell. The public key proves everything up to the last checkpoint; the escrowed
 first key proves every entry; an anchor (size and tree hash, as printed on a report) proves that nothing
 before it was cut away; the lines of a witness on another host prove it for every change. Covered: order,
-content, times, chain, tree, signatures, the file's every byte. Not covered: what was never recorded.
+content, times, chain, tree, signatures, the file's every byte; of a paper, that these very bytes left, and
+whether another version of it left later. Not covered: what was never recorded.
 """
 
 import argparse
@@ -92,7 +93,13 @@ class Checker:
     first_key: bytes | None
     anchors: dict[int, str]
     witness_file: Path | None = None
+    paper: str = ""
+    """SHA-256 of a paper that is asked about."""
     witness: Witness | None = None
+    paper_left: list[tuple[int, str, str]] = field(default_factory=list)
+    """Where it left: entry, time, and which report it is of."""
+    last_left: dict[str, int] = field(default_factory=dict)
+    """The last entry in which a paper of that report left, or it was added to."""
     log: str | None = None
     size: int = 0
     epoch: int = 0
@@ -133,6 +140,7 @@ class Checker:
             if not hmac.compare_digest(hmac.new(self.key, chain, hashlib.sha256).digest(), mac):
                 raise Broken(f"{name}: does not continue the chain")
         self._time(record, name)
+        self._paper(record)
         self.mac = mac
         self._grow(leaf)
         anchor = self.anchors.get(self.size)
@@ -190,8 +198,33 @@ class Checker:
                 f"The witness saw this log {self.witness.lines} times, the last time with "
                 f"{self.witness.largest} entries; {self.witness.others} of its lines are of other logs."
             )
+        lines += self._about_the_paper()
         lines.append(f"Tree hash {self._root().hex()} at size {self.size}.")
         return tuple(lines)
+
+    def _paper(self, record: dict[str, Any]) -> None:
+        action, thing = record.get("action"), record.get("object")
+        if not self.paper or not isinstance(thing, dict):
+            return
+        of = f"{thing.get('type')} {thing.get('id')}"
+        if record.get("output_sha256") == self.paper:
+            self.paper_left.append((self.size, str(record.get("time")), of))
+        elif action in ("report.addendum", "report.signed"):
+            self.last_left[of] = self.size
+
+    def _about_the_paper(self) -> list[str]:
+        if not self.paper:
+            return []
+        if not self.paper_left:
+            raise Broken(
+                f"the paper with SHA-256 {self.paper} never left: it was altered, or is of another log"
+            )
+        seq, time, of = self.paper_left[-1]
+        later = self.last_left.get(of, -1)
+        newer = (
+            f" It is superseded: the report was signed or added to in entry {later}." if later > seq else ""
+        )
+        return [f"The paper left as it is, in entry {seq} at {time}.{newer}"]
 
     def _record(self, body: bytes, name: str) -> dict[str, Any]:
         try:
@@ -335,13 +368,14 @@ def verify(
     first_key: bytes | None = None,
     anchors: dict[int, str] | None = None,
     witness: Path | None = None,
+    paper: Path | None = None,
 ) -> Verdict:
-    """The verdict about an exported file or a SQLite database."""
+    """The verdict about an exported file or a SQLite database, and of a paper that left."""
     try:
         public = serialization.load_pem_public_key(public_pem)
         if not isinstance(public, Ed25519PublicKey):
             raise CannotTell("The public key is not an Ed25519 key.")
-        checker = Checker(public, first_key, dict(anchors or {}), witness)
+        checker = Checker(public, first_key, dict(anchors or {}), witness, digest_of(paper))
         with log.open("rb") as file:
             is_database = file.read(16) == b"SQLite format 3\x00"
             file.seek(0)
@@ -351,6 +385,11 @@ def verify(
         return Verdict(TAMPERED, checker.size, (f"First broken: {broken}.",))
     except (CannotTell, OSError, ValueError, sqlite3.Error) as error:
         return Verdict(CANNOT_TELL, 0, (f"Cannot tell: {error}",))
+
+
+def digest_of(paper: Path | None) -> str:
+    """SHA-256 of a paper; empty where none is asked about; raises OSError."""
+    return hashlib.sha256(paper.read_bytes()).hexdigest() if paper else ""
 
 
 def _check_database(checker: Checker, path: Path) -> tuple[str, ...]:
@@ -398,11 +437,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--first-key", type=Path, help="escrowed first chain key")
     parser.add_argument("--anchor", action="append", default=[], help="SIZE:ROOT from a report or a witness")
     parser.add_argument("--witness", type=Path, help="lines that a witness on another host kept")
+    parser.add_argument(
+        "--paper", type=Path, help="a PDF: whether these very bytes left, and which is the latest"
+    )
     options = parser.parse_args(arguments)
     try:
         first = read_first_key(options.first_key) if options.first_key else None
         anchors = dict(map(parse_anchor, options.anchor))
-        verdict = verify(options.log, options.public.read_bytes(), first, anchors, options.witness)
+        verdict = verify(
+            options.log, options.public.read_bytes(), first, anchors, options.witness, options.paper
+        )
     except (OSError, ValueError) as error:
         verdict = Verdict(CANNOT_TELL, 0, (f"Cannot tell: {error}",))
     word = {CLEAN: "clean", TAMPERED: "tampered", CANNOT_TELL: "cannot tell"}[verdict.status]

@@ -26,6 +26,7 @@ SOFTWARE = (
     ("FastAPI, Starlette, uvicorn", "MIT, BSD-3-Clause"),
     ("Gradio", "Apache-2.0"),
     ("reportlab", "BSD-3-Clause"),
+    ("pikepdf", "MPL-2.0"),
     ("cryptography", "Apache-2.0 or BSD-3-Clause"),
     ("psycopg", "LGPL-3.0"),
     ("Cornerstone3D", "MIT"),

@@ -83,6 +83,10 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
             (("--first-key",), {**PATH, "help": "escrowed first chain key"}),
             (("--anchor",), {"action": "append", "default": [], "help": "SIZE:ROOT as printed on a report"}),
             (("--witness",), {**PATH, "help": "lines that the witness on another host kept"}),
+            (
+                ("--paper",),
+                {**PATH, "help": "a PDF: whether these very bytes left, and is there a later one"},
+            ),
         ],
         records.verify,
     ),

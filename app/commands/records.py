@@ -39,5 +39,5 @@ def _verdict(settings: Settings, options: Namespace) -> Verdict:
     first_key = read_first_key(first) if first else None
     anchors = dict(map(parse_anchor, options.anchor))
     if options.log is not None:
-        return verify_file(options.log, public, first_key, anchors, options.witness)
-    return verify_database(settings.url, public, first_key, anchors, options.witness)
+        return verify_file(options.log, public, first_key, anchors, options.witness, options.paper)
+    return verify_database(settings.url, public, first_key, anchors, options.witness, options.paper)

@@ -14,7 +14,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from storage.rows import AuditCheckpointRow, AuditEventRow, AuditHeadRow, AuditIndexRow
-from storage.verifier import CANNOT_TELL, TAMPERED, Broken, CannotTell, Checker, Verdict, check_rows
+from storage.verifier import (
+    CANNOT_TELL,
+    TAMPERED,
+    Broken,
+    CannotTell,
+    Checker,
+    Verdict,
+    check_rows,
+    digest_of,
+)
 
 
 def find(
@@ -55,12 +64,13 @@ def verify_rows(
     first_key: bytes | None = None,
     anchors: dict[int, str] | None = None,
     witness: Path | None = None,
+    paper: Path | None = None,
 ) -> Verdict:
     """The verdict about the tables of this database, on either kind of it."""
     public = load_pem_public_key(public_pem)
     if not isinstance(public, Ed25519PublicKey):
         return Verdict(CANNOT_TELL, 0, ("Cannot tell: the public key is not an Ed25519 key.",))
-    checker = Checker(public, first_key, dict(anchors or {}), witness)
+    checker = Checker(public, first_key, dict(anchors or {}), witness, digest_of(paper))
     head = session.execute(
         select(AuditHeadRow.log, AuditHeadRow.size, AuditHeadRow.epoch, AuditHeadRow.front, AuditHeadRow.mac)
     ).one_or_none()
@@ -90,6 +100,7 @@ def verify_database(
     first_key: bytes | None = None,
     anchors: dict[int, str] | None = None,
     witness: Path | None = None,
+    paper: Path | None = None,
 ) -> Verdict:
     """The verdict about a database as it lies there; nothing is made, migrated or started for it."""
     engine = create_engine(url, poolclass=NullPool)
@@ -97,7 +108,7 @@ def verify_database(
         if engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).exists():
             return Verdict(CANNOT_TELL, 0, ("Cannot tell: there is no database.",))
         with Session(engine) as session:
-            return verify_rows(session, public_pem, first_key, anchors, witness)
+            return verify_rows(session, public_pem, first_key, anchors, witness, paper)
     except SQLAlchemyError as error:
         return Verdict(CANNOT_TELL, 0, (f"Cannot tell: {type(error).__name__}.",))
     finally:

@@ -2,6 +2,7 @@
 
 from storage.pdf.content import (
     Answered,
+    Attachment,
     Box,
     Code,
     Field,
@@ -17,6 +18,7 @@ from storage.pdf.document import render
 
 __all__ = [
     "Answered",
+    "Attachment",
     "Box",
     "Code",
     "Field",

@@ -101,6 +101,16 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file inside of the paper, for programs; `kind` is its media type."""
+
+    name: str
+    kind: str
+    data: bytes
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportContent:
     """One paper from letterhead to page number."""
 
@@ -132,3 +142,4 @@ class ReportContent:
     page_words: str = "{page} / {pages}"
     watermarks: tuple[str, ...] = ()
     band: str = ""
+    attachments: tuple[Attachment, ...] = ()

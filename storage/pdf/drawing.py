@@ -11,6 +11,7 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable
 
 from storage.pdf.content import Box, Figure
+from storage.pdf.tags import Illustrated, Node
 from storage.pdf.text import REGULAR, STRONG, plain
 
 TEAL, PALE, INK, GREY = HexColor("#0b6e72"), HexColor("#e3f1f1"), HexColor("#14202b"), HexColor("#566573")
@@ -48,11 +49,12 @@ def emblem(canvas: Canvas, x: float, y: float, side: float) -> None:
     canvas.restoreState()
 
 
-class KeyImage(Flowable):
+class KeyImage(Illustrated):
     """A picture on black, at most `limit` points high, with its boxes."""
 
-    def __init__(self, figure: Figure, width: float, limit: float):
+    def __init__(self, figure: Figure, width: float, limit: float, node: Node):
         super().__init__()
+        self.node = node
         self.figure, self.image = figure, _prepared(figure.image)
         scale = min(width / self.image.width, limit / self.image.height)
         self.shown = (self.image.width * scale, self.image.height * scale)
@@ -61,7 +63,7 @@ class KeyImage(Flowable):
     def wrap(self, *_available: float) -> tuple[float, float]:
         return self.size
 
-    def draw(self) -> None:
+    def paint(self) -> None:
         canvas, (width, height) = self.canv, self.size
         left = (width - self.shown[0]) / 2
         canvas.saveState()
@@ -114,22 +116,24 @@ def chip(canvas: Canvas, x: float, y: float, number: int) -> None:
 class Chip(Flowable):
     """A chip as part of the text."""
 
-    def __init__(self, number: int):
+    def __init__(self, number: int, node: Node):
         super().__init__()
-        self.number = number
+        self.number, self.node = number, node
 
     def wrap(self, *_available: float) -> tuple[float, float]:
         return (12, 12)
 
     def draw(self) -> None:
-        chip(self.canv, 0, 0, self.number)
+        with self.canv.marked(self.node):
+            chip(self.canv, 0, 0, self.number)
 
 
-class QR(Flowable):
+class QR(Illustrated):
     """A QR code with a quiet zone of four modules, as one path: fast, small and sharp."""
 
-    def __init__(self, text: str, side: float):
+    def __init__(self, text: str, side: float, node: Node):
         super().__init__()
+        self.node, self.size = node, (side, side)
         code = QRCode(None, QRErrorCorrectLevel.M)
         code.addData(text)
         code.make()
@@ -139,7 +143,7 @@ class QR(Flowable):
     def wrap(self, *_available: float) -> tuple[float, float]:
         return (self.side, self.side)
 
-    def draw(self) -> None:
+    def paint(self) -> None:
         canvas, count = self.canv, len(self.modules)
         unit = self.side / (count + 8)
         canvas.setFillColor(white)

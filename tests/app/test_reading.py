@@ -1,6 +1,7 @@
 """From the question to the signed paper and its review, over the real routes, with a scripted model."""
 
 import csv
+import hashlib
 import io
 import json
 import threading
@@ -171,6 +172,10 @@ def test_a_report_is_drafted_edited_signed_and_added_to(world, sent):
     text = "".join(page.extract_text() for page in PdfReader(BytesIO(paper.content)).pages)
     assert "No effusion." in text
     assert "DEMONSTRATION" in text
+    # The very bytes whose digest is printed lie in the paper: a program can compare them without asking anybody.
+    attached = PdfReader(BytesIO(paper.content)).attachments["report.json"][0]
+    assert hashlib.sha256(attached).hexdigest() in "".join(text.split())
+    assert [row["text"] for row in json.loads(attached)["sections"]["findings"]][-1] == "No effusion."
     assert {"report.signed", "report.addendum", "report.exported", "report.sign_refused"} >= {
         world.entries("report.signed", object_id=report["id"])[0]["action"],
         world.entries("report.addendum", object_id=report["id"])[0]["action"],

@@ -99,6 +99,36 @@ def test_an_anchor_finds_a_tail_that_was_cut(database, clinician, exported, tmp_
     assert verdict.status == TAMPERED and "entry 42: missing" in verdict.lines[0]
 
 
+def test_a_paper_is_the_one_that_left_or_it_is_not(database, clinician, tmp_path):
+    """Every changed byte of it is noticed, and an addendum that came later is named."""
+    paper, other = tmp_path / "report.pdf", tmp_path / "altered.pdf"
+    paper.write_bytes(bytes(range(256)))
+    report = {"object_type": "report", "object_id": "a" * 32}
+    with database.write(clinician) as tx:
+        tx.record("report.signed", **report)
+        tx.record("report.exported", output_sha256=hashlib.sha256(paper.read_bytes()).hexdigest(), **report)
+        tx.record("report.signed", object_type="report", object_id="b" * 32)
+    log, public = tmp_path / "log.jsonl", database.audit_keys.public_pem
+    log.write_bytes(b"".join(database.export_log(clinician)))
+
+    assert "The paper left as it is, in entry 3 at " in " ".join(verify(log, public, paper=paper).lines)
+    assert not any("superseded" in line for line in verify(log, public, paper=paper).lines)
+    for place in range(256):
+        altered = bytearray(paper.read_bytes())
+        altered[place] ^= 1
+        other.write_bytes(altered)
+        assert verify(log, public, paper=other).status == TAMPERED
+    with database.write(clinician) as tx:
+        tx.record("report.addendum", **report)
+    log.write_bytes(b"".join(database.export_log(clinician)))
+    verdict = verify(log, public, paper=paper)
+    assert (
+        verdict.status == CLEAN
+        and "superseded: the report was signed or added to in entry 6" in verdict.lines[1]
+    )
+    assert verify(log, public, paper=tmp_path / "absent.pdf").status == CANNOT_TELL
+
+
 def test_a_missing_key_or_file_is_no_verdict(database, exported, tmp_path):
     """Not knowing is not the same as clean."""
     public, _ = keys_of(database)
