@@ -29,7 +29,9 @@ SOFTWARE = (
     ("pikepdf", "MPL-2.0"),
     ("cryptography", "Apache-2.0 or BSD-3-Clause"),
     ("psycopg", "LGPL-3.0"),
+    ("OpenSlide, openslide-python", "LGPL-2.1"),
     ("Cornerstone3D", "MIT"),
+    ("OpenSeadragon", "BSD-3-Clause"),
     ("Noto Sans KR", "OFL-1.1"),
 )
 WEIGHTS = (
