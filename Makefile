@@ -1,4 +1,4 @@
-# demo, test, check, bench, bench-model, bench-trust, prove, train-demo: each is one word for one need.
+# demo, test, check, bench, bench-model, bench-trust, prove, gpu, train-demo: each is one word for one need.
 # TORCH_INDEX: another package index for torch, for example a CUDA or CPU-only one (see README).
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +8,7 @@ PIP := $(BIN)/pip --disable-pip-version-check -q
 export OMP_NUM_THREADS ?= 1
 
 # viewer: only for whoever changes the page; the built files are in the repository. Wants Node 20 or newer.
-.PHONY: demo test check bench bench-model bench-trust prove train-demo viewer install system-packages clean
+.PHONY: demo test check bench bench-model bench-trust prove gpu train-demo viewer install system-packages clean
 
 demo: $(VENV)/.ready-app
 	$(BIN)/dragonfly-med demo
@@ -34,6 +34,11 @@ bench-trust: $(VENV)/.ready-test
 
 prove: system-packages $(VENV)/.ready-test build/test-files
 	$(BIN)/python -m pytest -m slow
+
+# Without a GPU it fails and says so; with one it leaves deploy/records/gpu-DATE.md to be committed.
+gpu: $(VENV)/.ready-test
+	$(BIN)/python -m pytest -m gpu tests/gpu
+	$(BIN)/dragonfly-med prove-gpu deploy/records
 
 train-demo: $(VENV)/.ready-test
 	$(BIN)/dragonfly-med train-demo build/demo-model

@@ -30,19 +30,21 @@ def _device(settings: Settings) -> Iterator[Line]:
         return
     import torch
 
-    if settings.device.startswith("cuda"):
-        ok = torch.cuda.is_available()
-        found = torch.cuda.get_device_name(settings.device) if ok else "no CUDA device"
+    from model.devices import device_named
+    from model.errors import DeviceAbsent
+
+    try:
+        device = device_named(settings.device)
+    except DeviceAbsent as error:
         yield Line(
             "device",
-            ok,
-            found,
-            "Install the NVIDIA driver and a CUDA build of torch, or set DRAGONFLY_DEVICE=cpu.",
+            False,
+            str(error),
+            "Install the driver and a build of torch for it, or set DRAGONFLY_DEVICE=cpu.",
         )
-    else:
-        yield Line(
-            "device", True, f"{settings.device}, {settings.threads} thread(s), torch {torch.__version__}"
-        )
+        return
+    kind = torch.cuda.get_device_name(device) if device.type == "cuda" else settings.device
+    yield Line("device", True, f"{kind}, {settings.threads} thread(s), torch {torch.__version__}")
 
 
 def _server(settings: Settings) -> Line:
@@ -76,16 +78,31 @@ def _weights(settings: Settings) -> Iterator[Line]:
         return  # they lie where the server is
     from model.checkpoints import read_card
     from model.demo import DEMO_MODEL
+    from model.engine import looked_through
+    from model.errors import DeviceAbsent, ModelError, NotEnoughMemory, QuantizationUnusable
 
     folder = settings.model_path or DEMO_MODEL
     try:
         card = read_card(folder)
         yield Line("weights", True, f"{card.name}, {card.architecture}, sha256 {card.fingerprint[:16]}")
+        looked_through(
+            folder, device=settings.device, dtype=settings.dtype, quantization=settings.quantization
+        )
+        yield Line("room for the weights", True, f"{settings.dtype}, quantization {settings.quantization}")
+    except DeviceAbsent:
+        return  # said above
+    except (NotEnoughMemory, QuantizationUnusable) as error:
+        yield Line(
+            "room for the weights",
+            False,
+            str(error),
+            "Set another DRAGONFLY_DTYPE or DRAGONFLY_QUANTIZATION, or take a machine with more memory.",
+        )
     except Exception as error:
         yield Line(
             "weights",
             False,
-            type(error).__name__,
+            str(error) if isinstance(error, ModelError) else type(error).__name__,
             f"Check the folder {folder}: config.json, weights, tokenizer.",
         )
 

@@ -78,9 +78,17 @@ class Settings(BaseSettings):
         False,
         description="The model server was started with --scheduling-policy priority: urgent questions go first.",
     )
-    device: str = Field("cpu", description="Device of the worker: cpu, cuda, cuda:1, mps.")
+    device: str = Field(
+        "cpu",
+        pattern=r"^(cpu|mps|cuda(:\d+)?)$",
+        description="Device of the worker: cpu, cuda, cuda:1, mps.",
+    )
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="Precision of the weights."
+    )
+    quantization: Literal["none", "int8"] = Field(
+        "none",
+        description="int8 keeps the language model's weights in eight bits (CPU): half the memory of bfloat16.",
     )
     threads: int = Field(
         1, description="Threads of the worker's arithmetic; two that contend are slower than one."

@@ -102,6 +102,7 @@ def open_answerer(settings: Settings) -> "Answerer":
         settings.model_path or DEMO_MODEL,
         device=settings.device,
         dtype=settings.dtype,
+        quantization=settings.quantization,
         threads=settings.threads,
         pace_ms=settings.pace_ms,
         readers=settings.worker_concurrency,

@@ -15,6 +15,7 @@ import torch
 
 from model.answers import Completion, Delta, Sampling, ZoomBox
 from model.decoder import Decoder, OwnRows, Prefix
+from model.devices import is_out_of_memory
 from model.errors import ModelError, NotEnoughMemory
 from model.looking import Eyes, Look, Picture, digest_of
 from model.shelf import Kept, Shelf
@@ -358,13 +359,6 @@ class Batch:
         if self.decoder.norm.device.type == "cuda":
             torch.cuda.empty_cache()
         return work()
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out; on the host the library says so in a RuntimeError of its own words."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
-    )
 
 
 def _told(error: Exception) -> Exception:

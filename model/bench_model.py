@@ -61,7 +61,7 @@ def measure(path: Path, *, device: str, dtype: str, threads: int, repeats: int =
     engine.close()
     del plain
     if device == "cpu":
-        eight = _engine(path, device, dtype, threads, eight_bits=True)
+        eight = _engine(path, device, dtype, threads, quantization="int8")
         _ask(eight, picture, PROMPTS[0])
         yield _ratio(
             "token, int8 weights",

@@ -67,7 +67,7 @@ def convert(source: Path, target: Path, progress: Progress = lambda _what, _shar
 
     raises: WeightsMismatch
     """
-    from model.engine import load_model
+    from model.loading import load_model
     from model.processing_dragonfly import DragonflyProcessor
 
     progress("reading", 0.0)

@@ -138,7 +138,7 @@ def _best_grid(width: int, height: int, grids: Sequence[Grid], crop_px: int) -> 
 
 
 def cut_crops(picture: Image.Image, plan: ZoomPlan, threads: int = 1) -> list[np.ndarray[Any, Any]]:
-    """All crops of an RGB picture, each uint8 (crop_px, crop_px, 3), in the order of `CropPlan.crops`.
+    """All crops of an RGB picture, each uint8 (3, crop_px, crop_px), in the order of `CropPlan.crops`.
 
     threads: how many bands of a resizing are made at once; the bytes are the same for any number
     """
@@ -150,31 +150,42 @@ def cut_crops(picture: Image.Image, plan: ZoomPlan, threads: int = 1) -> list[np
             for band in bands:
                 band.result()
     return [
-        whole[row * side : (row + 1) * side, column * side : (column + 1) * side]
+        whole[row * side : (row + 1) * side, :, column * side : (column + 1) * side].transpose(1, 0, 2)
         for (whole, _), (columns, rows) in zip(begun, grids, strict=True)
         for row in range(rows)
         for column in range(columns)
     ]
 
 
-def _resize(
-    picture: Image.Image, size: tuple[int, int], threads: int, pool: ThreadPoolExecutor
-) -> tuple[np.ndarray[Any, Any], list[Future[None]]]:
-    """The picture at a size (columns, rows), and what fills it, in bands from top to bottom.
+def bands_of(size: tuple[int, int], threads: int) -> int:
+    """In how many bands a picture is resized to (columns, rows): a power of two that divides the rows."""
+    bands = 1
+    while bands * 2 <= threads and size[1] % (bands * 2) == 0:
+        bands *= 2
+    return bands
+
+
+def resized_band(picture: Image.Image, size: tuple[int, int], bands: int, number: int) -> Image.Image:
+    """One of the bands, from top to bottom, of the picture at a size (columns, rows).
 
     Filters reach over the edges of a band, and a band begins at a whole multiple of 1 / 2^n of the height,
     which a float holds exactly: so the bands together are, bit for bit, the picture resized in one piece.
     """
+    box = (0, picture.height * number / bands, picture.width, picture.height * (number + 1) / bands)
+    return picture.resize((size[0], size[1] // bands), Image.Resampling.BICUBIC, box)
+
+
+def _resize(
+    picture: Image.Image, size: tuple[int, int], threads: int, pool: ThreadPoolExecutor
+) -> tuple[np.ndarray[Any, Any], list[Future[None]]]:
+    """The picture at a size (columns, rows) as (rows, 3, columns), and what fills it."""
     width, height = size
-    whole = np.empty((height, width, 3), np.uint8)
-    bands = 1
-    while bands * 2 <= threads and height % (bands * 2) == 0:
-        bands *= 2
+    whole, bands = np.empty((height, 3, width), np.uint8), bands_of(size, threads)
     rows = height // bands
 
     def fill(number: int) -> None:
-        box = (0, picture.height * number / bands, picture.width, picture.height * (number + 1) / bands)
-        band = picture.resize((width, rows), Image.Resampling.BICUBIC, box)
-        whole[number * rows : (number + 1) * rows] = np.asarray(band)
+        # Colors apart within each row, as the model takes them: what follows reads runs and not every third byte.
+        values = resized_band(picture, size, bands, number).tobytes("raw", "RGB;L")
+        whole[number * rows : (number + 1) * rows] = np.frombuffer(values, np.uint8).reshape(rows, 3, width)
 
     return whole, [pool.submit(fill, number) for number in range(bands)]

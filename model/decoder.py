@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from model.linear import EightBitLinear, FusedLinear, Linear
+from model.linear import EightBitLinear, FusedLinear, Linear, Read
 from model.modeling_dragonfly import DragonflyForCausalLM
 
 
@@ -93,7 +93,14 @@ class _Layer:
 class Decoder:
     """Llama's layers and head."""
 
-    def __init__(self, model: DragonflyForCausalLM, *, eight_bits: bool = False):
+    def __init__(
+        self,
+        model: DragonflyForCausalLM,
+        *,
+        eight_bits: bool = False,
+        read: Read | None = None,
+    ):
+        """read: brings the weights of the linear layers, where they are still empty."""
         config = model.config.text_config
         kind = EightBitLinear if eight_bits else FusedLinear
         self.heads = int(config.num_attention_heads)
@@ -106,8 +113,8 @@ class Decoder:
         self.activation = llama.layers[0].mlp.act_fn
         self._linear: list[FusedLinear | EightBitLinear] = []
 
-        def fused(*parts: torch.nn.Linear) -> Linear:
-            self._linear.append(kind(*parts))
+        def fused(*parts: nn.Linear) -> Linear:
+            self._linear.append(kind(*parts, read=read, device=self.norm.device))
             return self._linear[-1]
 
         self.layers = [
@@ -166,7 +173,8 @@ class Decoder:
         cosine, sine = self.cosine[places].unsqueeze(1), self.sine[places].unsqueeze(1)
         end = done + count
         hidden = embeddings
-        future = torch.ones(count, end, dtype=torch.bool, device=hidden.device).triu(done + 1)
+        # What comes later has a score of minus infinity; made once, where a mask of truths is made anew a layer.
+        future = hidden.new_full((count, end), float("-inf")).triu_(done + 1)
         for number, layer in enumerate(self.layers):
             query, key, value = self._project(layer, hidden, cosine, sine)
             keys[number, :, done:end], values[number, :, done:end] = (
@@ -229,13 +237,18 @@ class Decoder:
         fused = layer.qkv(self._normed(hidden, layer.input_norm)).view(-1, turned + still, self.head_size)
         both, value = fused[:, :turned], fused[:, turned:]
         first, second = both.chunk(2, -1)
-        both = both * cosine + torch.cat([-second, first], -1) * sine
+        low, high = sine.chunk(2, -1)
+        both = both * cosine
+        turned_first, turned_second = both.chunk(2, -1)
+        turned_first.sub_(second * low)
+        turned_second.add_(first * high)
         return both[:, : self.heads], both[:, self.heads :], value
 
     def _finish(self, layer: _Layer, hidden: Tensor, attended: Tensor) -> Tensor:
         hidden = hidden + layer.out(attended)
         gate, up = layer.gate_up(self._normed(hidden, layer.middle_norm)).chunk(2, -1)
-        return hidden + layer.down(self.activation(gate) * up)
+        hidden += layer.down(self.activation(gate).mul_(up))
+        return hidden
 
     def _attend_reading(
         self, query: Tensor, own: tuple[Tensor, Tensor], shared: tuple[Tensor, Tensor] | None, future: Tensor
@@ -245,13 +258,13 @@ class Decoder:
         if shared is None:
             keys, values = (one.repeat_interleave(repeat, 0) if repeat > 1 else one for one in own)
             attended = F.scaled_dot_product_attention(
-                query.transpose(0, 1).unsqueeze(0), keys.unsqueeze(0), values.unsqueeze(0), ~future
+                query.transpose(0, 1).unsqueeze(0), keys.unsqueeze(0), values.unsqueeze(0), future
             )
             return attended[0].transpose(0, 1).reshape(count, -1)
         asked = query.view(count, self.key_heads, repeat, -1).permute(1, 2, 0, 3) * self.head_size**-0.5
         asked = asked.reshape(self.key_heads, repeat * count, -1)
         own_scores = torch.bmm(asked, own[0].transpose(1, 2)).view(self.key_heads, repeat, count, -1)
-        own_scores = own_scores.masked_fill(future, float("-inf")).view(self.key_heads, repeat * count, -1)
+        own_scores = own_scores.add_(future).view(self.key_heads, repeat * count, -1)
         split = shared[0].shape[1]
         weights = _weights(torch.bmm(asked, shared[0].transpose(1, 2)), own_scores)
         attended = torch.bmm(weights[..., :split], shared[1]) + torch.bmm(weights[..., split:], own[1])
@@ -285,6 +298,12 @@ class Decoder:
             attended[members] = seen.view(apart).transpose(0, 1)
             own_weights[members] = weights[..., split:].reshape(apart).transpose(0, 1)
         return (attended + torch.matmul(own_weights, values)).reshape(count, -1)
+
+
+def linear_layers(model: DragonflyForCausalLM) -> list[nn.Module]:
+    """Every linear layer of the language model, its head included: nearly all of its weights."""
+    layers = model.model.language_model.layers.modules()
+    return [*(one for one in layers if isinstance(one, nn.Linear)), model.lm_head]
 
 
 def _weights(shared: Tensor, own: Tensor) -> Tensor:

@@ -6,23 +6,25 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import psutil
 import torch
 
 from model.answers import Completion, Delta, ModelCard, Sampling, never
 from model.batching import Asked, Batch, Limits, Piece
-from model.checkpoints import read_card, weight_files
-from model.decoder import Decoder
-from model.errors import NotEnoughMemory, PicturesUnusable, PromptTooLong, WeightsMismatch
+from model.checkpoints import read_card
+from model.decoder import Decoder, linear_layers
+from model.devices import free_bytes
+from model.errors import PicturesUnusable, PromptTooLong, QuantizationUnusable
+from model.linear import Read
+from model.loading import Checkpoint
 from model.looking import Eyes, Picture
 from model.modeling_dragonfly import DragonflyForCausalLM
 from model.processing_dragonfly import END, TURN_END, DragonflyProcessor, chat
 from model.speech import Speech
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "auto": "auto"}
+Quantization = Literal["none", "int8"]
 
 
 def open_engine(
@@ -33,26 +35,29 @@ def open_engine(
     threads: int = 1,
     pace_ms: int = 0,
     readers: int = 8,
-    eight_bits: bool = False,
+    quantization: Quantization = "none",
 ) -> "Engine":
     """The engine over a checkpoint folder; it answers or this raises, there is no other model behind it.
 
     pace_ms: a pause before every token, to watch and test what happens inside an answer; readers: answers
-    spoken at the same time; eight_bits: the language model's weights as int8 (CPU)
-    raises: WeightsMismatch, NotEnoughMemory
+    spoken at the same time; quantization: int8 keeps the language model's weights in eight bits, and reads
+    them one layer after the other, so that they never lie there wider than that
+    raises: WeightsMismatch, DeviceAbsent, NotEnoughMemory, QuantizationUnusable
     """
     torch.set_num_threads(threads)
 
     def load() -> Engine:
-        model = load_model(path, device=device, dtype=dtype)
+        checkpoint = looked_through(path, device=device, dtype=dtype, quantization=quantization)
+        checkpoint.fill(but=linear_layers(checkpoint.model))  # each is read where its neighbors lie
         return Engine(
-            model,
+            checkpoint.model,
             DragonflyProcessor.from_pretrained(path),
             read_card(path),
             limits=limits_for(torch.device(device), readers),
             pace_ms=pace_ms,
             threads=threads,
-            eight_bits=eight_bits,
+            quantization=quantization,
+            read=checkpoint.read,
         )
 
     # Arithmetic threads belong to the thread that used them, and idle ones beyond the number of cores make
@@ -61,40 +66,26 @@ def open_engine(
         return pool.submit(load).result()
 
 
+def looked_through(path: Path, *, device: str, dtype: str, quantization: Quantization = "none") -> Checkpoint:
+    """A checkpoint that can be opened so: the device is there, the files are whole, the weights have room.
+
+    raises: WeightsMismatch, DeviceAbsent, NotEnoughMemory, QuantizationUnusable
+    """
+    checkpoint = Checkpoint(path, device=device, dtype=dtype)
+    if quantization != "none" and checkpoint.device.type != "cpu":
+        raise QuantizationUnusable(quantization=quantization, device=device)
+    checkpoint.require_room(eight_bits=linear_layers(checkpoint.model) if quantization == "int8" else ())
+    return checkpoint
+
+
 def limits_for(device: torch.device, readers: int) -> Limits:
     """How much an engine takes on: on a GPU nearly all memory the weights left, elsewhere a quarter of it."""
+    free = free_bytes(device)
     if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
         return Limits(
             readers=readers, room_bytes=int(free * 0.8), tokens_at_once=2048, patches_at_once=40_000
         )
-    return Limits(readers=readers, room_bytes=psutil.virtual_memory().available // 4)
-
-
-def load_model(path: Path, *, device: str, dtype: str) -> DragonflyForCausalLM:
-    """The weights on their device; every tensor the configuration asks for must be there."""
-    if not (path / "config.json").is_file():
-        raise WeightsMismatch(reason="there is no config.json in the folder")
-    weight_files(path)
-    try:
-        loaded: Any = DragonflyForCausalLM.from_pretrained(
-            path, dtype=DTYPES[dtype], local_files_only=True, weights_only=True, output_loading_info=True
-        )
-    except torch.OutOfMemoryError as error:
-        raise NotEnoughMemory(device=device) from error
-    except WeightsMismatch:
-        raise
-    except Exception as error:  # the library raises many kinds for files that are not what they should be
-        raise WeightsMismatch(reason=type(error).__name__) from error
-    model, report = loaded
-    absent = [*report["missing_keys"], *report["mismatched_keys"]]
-    if absent:
-        raise WeightsMismatch(missing=len(absent), first=str(absent[0]))
-    try:
-        ready: DragonflyForCausalLM = model.to(device).eval()
-        return ready
-    except torch.OutOfMemoryError as error:
-        raise NotEnoughMemory(device=device) from error
+    return Limits(readers=readers, room_bytes=free // 4)
 
 
 class Engine:
@@ -109,14 +100,15 @@ class Engine:
         limits: Limits | None = None,
         pace_ms: int = 0,
         threads: int | None = None,
-        eight_bits: bool = False,
+        quantization: Quantization = "none",
+        read: Read | None = None,
     ):
         self.model, self.processor, self.card, self.pace_ms = model, processor, card, pace_ms
         tokenizer = processor.tokenizer
         self._ends = {tokenizer.convert_tokens_to_ids(token) for token in (TURN_END, END)}
         self._limits = limits or limits_for(model.device, Limits().readers)
         self._threads = threads or torch.get_num_threads()
-        self._decoder = Decoder(model, eight_bits=eight_bits)
+        self._decoder = Decoder(model, eight_bits=quantization == "int8", read=read)
         eyes = Eyes(
             model.model,
             self._decoder,
@@ -202,8 +194,7 @@ class Engine:
 
     def memory(self) -> dict[str, int]:
         """Bytes: weights; pictures and answers that are kept; the device's own, where it says."""
-        linear = {id(one) for one in self.model.model.language_model.layers.parameters()}
-        linear.add(id(self.model.lm_head.weight))
+        linear = {id(one.weight) for one in linear_layers(self.model)}
         rest = (one for one in self.model.parameters() if id(one) not in linear)
         weights = self._decoder.nbytes + sum(one.numel() * one.element_size() for one in rest)
         facts = {"weights": weights, "kept": self._kept_bytes, "device_used": 0, "device_total": 0}

@@ -4,6 +4,8 @@ ModelError
 ├── PromptTooLong       the words do not fit beside the picture
 ├── WeightsMismatch     a checkpoint that is not what its config says, or cannot be read
 ├── NotEnoughMemory     the device has no room for it
+├── DeviceAbsent        this machine does not have the device that is asked for
+├── QuantizationUnusable  weights in fewer bits on a device that this engine has no such product for
 ├── PicturesUnusable    no picture, or one that is not uint8 (rows, columns, 3)
 ├── RecordsUnusable     what is to be trained on is not what it should be; says which line
 ├── TrainingUnusable    what is asked of a training does not go together, or does not fit what it resumes
@@ -50,6 +52,18 @@ class NotEnoughMemory(ModelError):
     """The device has no room for this model or question."""
 
     code = "model.not_enough_memory"
+
+
+class DeviceAbsent(ModelError):
+    """The device that the settings name is not there."""
+
+    code = "model.device_absent"
+
+
+class QuantizationUnusable(ModelError):
+    """Weights in fewer bits are for the CPU; on other devices set bfloat16."""
+
+    code = "model.quantization_unusable"
 
 
 class PicturesUnusable(ModelError):

@@ -31,7 +31,7 @@ def export(source: Path, target: Path, progress: Progress = lambda _what, _share
 
     raises: WeightsMismatch; ValueError when the target holds anything already
     """
-    from model.engine import load_model
+    from model.loading import load_model
     from model.processing_dragonfly import CHAT_TEMPLATE, END, TURN_END, DragonflyProcessor
 
     if target.exists() and any(target.iterdir()):

@@ -1,7 +1,7 @@
 """Pictures to normalised crops, all at once, bit-equal to the original's loop over crops.
 
-Every value is computed as the original computes it: float64 product, float32 from there on. Crop by crop,
-so that the wide numbers in between stay in the processor's cache.
+Every value is what the original computes (float64 product, float32 from there on), to the last bit. Crop by
+crop, so that the numbers in between stay in the processor's cache.
 """
 
 from collections.abc import Sequence
@@ -90,11 +90,15 @@ class DragonflyImageProcessor(BaseImageProcessor):
         threads = torch.get_num_threads()
         crops = cut_crops(as_rgb(picture), self.zoom_plan, threads)
         mean, std = (np.array(one, np.float32)[:, None, None] for one in (self.image_mean, self.image_std))
-        normalised = np.empty((len(crops), 3, *crops[0].shape[:2]), np.float32)
+        normalised = np.empty((len(crops), *crops[0].shape), np.float32)
+        divisor = _divisor(self.rescale_factor)
 
         def normalise(number: int) -> None:
-            target = normalised[number]
-            target[...] = np.multiply(crops[number].transpose(2, 0, 1), self.rescale_factor, dtype=np.float64)
+            target, crop = normalised[number], crops[number]
+            if divisor is None:
+                target[...] = np.multiply(crop, self.rescale_factor, dtype=np.float64)
+            else:
+                np.divide(crop, divisor, out=target, dtype=np.float32)
             target -= mean
             target /= std
 
@@ -102,6 +106,18 @@ class DragonflyImageProcessor(BaseImageProcessor):
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(normalise, range(len(crops))))
         return torch.from_numpy(normalised)
+
+
+def _divisor(rescale: float) -> np.float32 | None:
+    """A number that divides as the rescaling multiplies, every one of the 256 values equal to the last bit.
+
+    The original multiplies in float64 and rounds to float32; a float32 division is several times faster. None
+    where there is no such number.
+    """
+    levels = np.arange(256, dtype=np.uint8)
+    divisor = np.float32(1 / rescale)
+    exact = np.multiply(levels, rescale, dtype=np.float64).astype(np.float32)
+    return divisor if np.array_equal(np.divide(levels, divisor, dtype=np.float32), exact) else None
 
 
 def as_rgb(picture: Any) -> Image.Image:

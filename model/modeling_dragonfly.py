@@ -4,6 +4,7 @@ Built on transformers' CLIPVisionModel and LlamaModel. Tensor names follow the p
 disk and the library's layout (`model.`, `lm_head.`) in memory; the mapping is registered below.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ from transformers.modeling_outputs import (
 from transformers.utils.generic import can_return_tuple
 
 from model.configuration_dragonfly import DragonflyConfig
+from model.names import PUBLISHED
 from model.zoom import pool_tokens, select_crops
 
 
@@ -256,13 +258,7 @@ class DragonflyForCausalLM(DragonflyPreTrainedModel, GenerationMixin):
 # Published names on the left, names in memory on the right; saving goes the other way.
 register_checkpoint_conversion_mapping(
     "dragonfly",
-    [
-        WeightRenaming(r"^language_model\.lm_head\.", "lm_head."),
-        WeightRenaming(r"^language_model\.model\.", "model.language_model."),
-        WeightRenaming(r"^image_encoder\.vision_model\.", "model.image_encoder."),
-        WeightRenaming(r"^vision_embed_tokens\.", "model.vision_embed_tokens."),
-        WeightRenaming(r"^crop_scorer\.", "model.crop_scorer."),
-    ],
+    [WeightRenaming("^" + re.escape(disk), memory) for disk, memory in PUBLISHED],
     overwrite=True,
 )
 AutoConfig.register("dragonfly", DragonflyConfig, exist_ok=True)

@@ -49,7 +49,7 @@ class PlainLoop:
     """A model that is asked one question after the other."""
 
     def __init__(self, path: Path, *, device: str, dtype: str):
-        from model.engine import load_model
+        from model.loading import load_model
 
         self.model = load_model(path, device=device, dtype=dtype)
         self.processor = DragonflyProcessor.from_pretrained(path)

@@ -18,6 +18,7 @@ from model.configuration_dragonfly import KNOWN_TOWERS, DragonflyConfig
 from model.demo import DEMO_MODEL
 from model.image_processing_dragonfly import DragonflyImageProcessor
 from model.modeling_dragonfly import DragonflyForCausalLM
+from model.names import published
 from model.processing_dragonfly import DragonflyProcessor
 
 SHARD_BYTES = 2 << 30
@@ -99,7 +100,7 @@ def write_random(
     chance, done = torch.Generator().manual_seed(seed), 0
     places: dict[str, str] = {}
     for number, names in enumerate(shards, 1):
-        tensors = {_published(name): _drawn(name, shapes[name], dtype, chance) for name in names}
+        tensors = {published(name): _drawn(name, shapes[name], dtype, chance) for name in names}
         file = _file(layout, number, len(shards))
         places |= dict.fromkeys(tensors, file)
         if layout == "pickled":
@@ -136,19 +137,6 @@ def _drawn(name: str, shape: torch.Size, dtype: torch.dtype, chance: torch.Gener
     if "norm" in name:
         return torch.ones(shape, dtype=dtype) if name.endswith("weight") else torch.zeros(shape, dtype=dtype)
     return torch.empty(shape, dtype=dtype).normal_(0, 0.02, generator=chance)
-
-
-def _published(name: str) -> str:
-    """A name in memory as the published files have it."""
-    for memory, disk in (
-        ("lm_head.", "language_model.lm_head."),
-        ("model.language_model.", "language_model.model."),
-        ("model.image_encoder.", "image_encoder.vision_model."),
-        ("model.vision_embed_tokens.", "vision_embed_tokens."),
-    ):
-        if name.startswith(memory):
-            return disk + name.removeprefix(memory)
-    raise ValueError(f"{name} has no published name.")
 
 
 def _file(layout: Layout, number: int, count: int) -> str:

@@ -210,6 +210,14 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
             (("--model",), {**PATH, "help": "checkpoint folder (default: the one that is shipped)"}),
             (("--count",), {"type": int, "default": 600, "help": "how many drawings"}),
             (("--card",), {"action": "store_true", "help": "write the figures into the model card"}),
+            (
+                ("--quantization",),
+                {
+                    "choices": ["none", "int8"],
+                    "default": "none",
+                    "help": "measure what weights in eight bits cost in accuracy",
+                },
+            ),
         ],
         models.evaluate_demo,
     ),
@@ -278,6 +286,47 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         ],
         records.bench_trust,
     ),
+    "bench-load": (
+        "Measure the memory that opening a checkpoint takes, in a new process, and ask it a question.",
+        [
+            (
+                ("--model",),
+                {**PATH, "help": "checkpoint folder (default: one of --shape is written and removed again)"},
+            ),
+            (("--shape",), {"default": "v1-1b", "help": "as for random-checkpoint"}),
+            (
+                ("--stored",),
+                {
+                    "choices": ["float32", "bfloat16", "float16"],
+                    "default": "bfloat16",
+                    "help": "precision of the weights on disk",
+                },
+            ),
+            (
+                ("--layout",),
+                {
+                    "choices": ["safetensors", "pickled"],
+                    "default": "pickled",
+                    "help": "kind of weight files",
+                },
+            ),
+            (("--silent",), {"action": "store_true", "help": "open it only, and ask nothing"}),
+        ],
+        models.bench_load,
+    ),
+    "prove-gpu": (
+        "On a CUDA device: bfloat16 beside float32, going on after memory ran out, bench-model at the 8B shape; "
+        "writes gpu-DATE.md. Exit status: 0 all holds, 1 something does not, 2 there is no GPU.",
+        [
+            (("folder",), {**PATH, "help": "folder of records to write into"}),
+            (
+                ("--model",),
+                {**PATH, "help": "checkpoint folder (default: one of --shape is written and removed again)"},
+            ),
+            (("--shape",), {"default": "v1-8b", "help": "as for random-checkpoint"}),
+        ],
+        models.prove_gpu,
+    ),
 }
 
 EXAMPLES: dict[str, str] = {
@@ -311,4 +360,9 @@ EXAMPLES: dict[str, str] = {
         "  dragonfly-med bench-model\n"
         "  DRAGONFLY_DEVICE=cuda DRAGONFLY_DTYPE=bfloat16 dragonfly-med bench-model --shape v1-8b"
     ),
+    "bench-load": (
+        "Device, precision and quantization are those of the settings.\n\n"
+        "  DRAGONFLY_DTYPE=bfloat16 dragonfly-med bench-load --shape v1-1b"
+    ),
+    "prove-gpu": "Needs 34 GB of its memory and 17 GB of disk.\n\n  dragonfly-med prove-gpu deploy/records",
 }

@@ -97,7 +97,7 @@ def evaluate_demo(settings: Settings, options: Namespace) -> int:
     from model.demo.train import write_card
 
     folder = options.model or DEMO_MODEL
-    scores = measure(folder, count=options.count, progress=progress)
+    scores = measure(folder, count=options.count, quantization=options.quantization, progress=progress)
     sys.stdout.write("\n" + show(scores))
     if options.card:
         card = folder / "card.json"
@@ -142,6 +142,76 @@ def bench_model(settings: Settings, options: Namespace) -> int:
             sys.stdout.write(f"  {what:<58}{figure}\n")
             sys.stdout.flush()
     return 0
+
+
+def bench_load(settings: Settings, options: Namespace) -> int:
+    """Print what opening takes, and what comes of a question."""
+    import torch
+
+    from model.bench_load import opened
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.model or Path(scratch) / options.shape
+        if options.model is None:
+            _write_random(folder, options.shape, getattr(torch, options.stored), options.layout)
+        took = opened(
+            folder,
+            device=settings.device,
+            dtype=settings.dtype,
+            quantization=settings.quantization,
+            ask=not options.silent,
+        )
+    where = "the device" if took.device else "the process"
+    sys.stdout.write(
+        f"\n{settings.device}, {settings.dtype}, quantization {settings.quantization}\n"
+        f"  weights{took.weights / 1e6:>54.0f} MB\n"
+        f"  most memory of {where} until it was open"
+        f"{(took.device or took.host) / 1e6:>{26 - len(where)}.0f} MB, {took.ratio:.3f} of the weights\n"
+        f"  opened in{took.seconds:>52.1f} s\n"
+    )
+    if not options.silent:
+        sys.stdout.write(f"  first piece of an answer after{took.first_seconds:>31.1f} s\n")
+    return 0
+
+
+def prove_gpu(settings: Settings, options: Namespace) -> int:
+    """Parity, recovery and figures on a CUDA device, written down; returns 1 where something does not hold."""
+    from datetime import date
+
+    import torch
+
+    from model.bench_model import measure
+    from model.demo import DEMO_MODEL
+    from model.devices import device_named
+    from model.engine import open_engine
+    from model.proof import LOGITS_TOLERANCE, TOWER_TOLERANCE, parity, record, recovers, squeezed
+
+    device = device_named("cuda")
+    name = torch.cuda.get_device_name(device)
+    found = parity(DEMO_MODEL, device="cuda", dtype="bfloat16", pictures=20)
+    engine = open_engine(DEMO_MODEL, device="cuda", dtype="bfloat16")
+    fault = recovers(engine, lambda: squeezed(device))
+    engine.close()
+    facts = [
+        ("torch, CUDA", f"{torch.__version__}, {torch.version.cuda}"),
+        (
+            f"bfloat16 beside float32 (tower within {TOWER_TOLERANCE}, logits within {LOGITS_TOLERANCE})",
+            f"{'holds' if found.holds else 'DOES NOT HOLD'}: tower {found.tower:.4f}, logits {found.logits:.4f}, "
+            f"first word equal for {found.same_word} of {found.pictures}",
+        ),
+        ("goes on after memory ran out", fault or "holds"),
+    ]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.model or Path(scratch) / options.shape
+        if options.model is None:
+            _write_random(folder, options.shape, torch.bfloat16, "pickled")
+        facts += measure(folder, device="cuda", dtype="bfloat16", threads=os.cpu_count() or 1, repeats=5)
+    day = date.today().isoformat()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    text = record(day, name, iter(facts))
+    (options.folder / f"gpu-{day}.md").write_text(text, encoding="utf-8")
+    sys.stdout.write(f"\n{text}")
+    return 0 if found.holds and fault is None else 1
 
 
 def _write_random(folder: Path, shape: str, dtype: Any, layout: Any) -> int:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -74,6 +74,7 @@ def evaluate_demo(
     *,
     count: int = 600,
     seed: int = HELD_OUT_FIRST_SEED,
+    quantization: Literal["none", "int8"] = "none",
     progress: Progress = lambda _stage, _share: None,
 ) -> dict[str, Any]:
     """Scores of a checkpoint folder over `count` held-out drawings: the measured questions and all else.
@@ -84,7 +85,7 @@ def evaluate_demo(
     """
     from model.engine import open_engine
 
-    engine = open_engine(folder)
+    engine = open_engine(folder, quantization=quantization)
     asked, others = [], []
     for number in range(count):
         phantom = draw_phantom(kind_of(seed + number), seed + number)

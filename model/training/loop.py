@@ -14,8 +14,8 @@ from torch import nn
 
 from model.answers import never
 from model.checkpoints import Progress
-from model.engine import load_model
 from model.errors import NotEnoughMemory, TrainingUnusable
+from model.loading import load_model
 from model.processing_dragonfly import DragonflyProcessor
 from model.training import keeping
 from model.training.learner import Learner

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from model.checkpoints import CARD, fingerprint
-from model.engine import load_model
 from model.errors import TrainingUnusable
+from model.loading import load_model
 from model.processing_dragonfly import DragonflyProcessor
 from model.training.keeping import load_weights, read_state, written_whole
 from model.training.stages import Training, peft_quiet, with_adapter

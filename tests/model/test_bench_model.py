@@ -4,7 +4,7 @@ import torch
 
 from app.commands import VERBS
 from model.bench_model import measure
-from model.engine import load_model
+from model.loading import load_model
 from model.random_weights import SHAPES, Shape, configuration, write_random
 
 SMALL = Shape("openai/clip-vit-base-patch32", 32, 48, 2, 4, 2)

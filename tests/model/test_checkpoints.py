@@ -16,8 +16,9 @@ import model.modeling_dragonfly  # noqa: F401 - registers the Auto classes
 from model.answers import Completion, Delta, Sampling
 from model.checkpoints import convert, fingerprint, read_card
 from model.configuration_dragonfly import KNOWN_TOWERS, DragonflyConfig
-from model.engine import Engine, load_model, open_engine
+from model.engine import Engine, open_engine
 from model.errors import PromptTooLong, WeightsMismatch
+from model.loading import load_model
 from model.processing_dragonfly import DragonflyProcessor
 
 REFERENCE = Path(__file__).parent / "reference"

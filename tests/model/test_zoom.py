@@ -7,8 +7,8 @@ import torch
 from safetensors import safe_open
 
 from model.configuration_dragonfly import DragonflyConfig
-from model.engine import load_model
 from model.errors import WeightsMismatch
+from model.loading import load_model
 from model.modeling_dragonfly import DragonflyForCausalLM
 from model.zoom import select_crops
 from tests.model.small import small_model

@@ -11,7 +11,8 @@ from model.demo.reading import embed, read
 from model.demo.shape import new_config, new_processor
 from model.demo.texts import Pair
 from model.demo.tower import pooled, states_of
-from model.engine import load_model, open_engine
+from model.engine import open_engine
+from model.loading import load_model
 from model.modeling_dragonfly import DragonflyForCausalLM
 from model.processing_dragonfly import TURN_END, chat
 

@@ -7,8 +7,9 @@ from model.answers import Completion, Sampling
 from model.demo.phantoms import draw_phantom
 from model.demo.shape import new_processor
 from model.demo.train import train_demo
-from model.engine import load_model, open_engine
+from model.engine import open_engine
 from model.errors import TrainingUnusable
+from model.loading import load_model
 
 SMALL = {"drawings": 8, "tower_steps": 4, "naming_steps": 3, "steps": 12, "last_steps": 4}
 

@@ -14,7 +14,7 @@ import torch
 from accelerate.state import AcceleratorState
 from torch import distributed
 
-from model.engine import load_model
+from model.loading import load_model
 from model.training.learner import Learner
 from model.training.loop import Run, train
 from model.training.spread import open_accelerator, spread

@@ -12,8 +12,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from model.checkpoints import fingerprint, read_card
-from model.engine import load_model
 from model.errors import RecordsUnusable, TrainingUnusable
+from model.loading import load_model
 from model.processing_dragonfly import DragonflyProcessor
 from model.training.keeping import newest, written_whole
 from model.training.loop import Run, train

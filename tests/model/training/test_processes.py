@@ -14,8 +14,8 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedType
 from safetensors.torch import load_file
 
-from model.engine import load_model
 from model.errors import TrainingUnusable
+from model.loading import load_model
 from model.training.learner import Learner
 from model.training.loop import Run, train
 from model.training.spread import spread
