@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app import reporting, sections, viewing
+from app import marking, reporting, sections, viewing
 from app.auth import Caller
 from app.errors import Refused
 from app.wiring import Services
@@ -280,17 +280,17 @@ def date(value: Any) -> str:
 def _figures(
     services: Services, tx: Tx, study: Study, report: Report, words: Words
 ) -> tuple[tuple[Figure, ...], tuple[Note, ...]]:
-    """The picture the draft was written on, with the reader's marks on it, and those of other pictures."""
+    """The picture the draft was written on, the key images, and other pictures with the reader's marks on them."""
     drawn = marks.of_study(tx, study)
     view = report.content.get("view")
     places: list[tuple[str, int, Mapping[str, Any]]] = []
     if view:
         places.append((str(view["instance_id"]), int(view.get("frame") or 0), view))
-    for mark in drawn:
+    # Key images first: of more than there is room for, a reader chose those.
+    for mark in sorted(drawn, key=lambda one: one.kind != marking.KEY):
         if (mark.instance_id, mark.frame) not in {(one[0], one[1]) for one in places}:
-            places.append(
-                (mark.instance_id, mark.frame, {"instance_id": mark.instance_id, "frame": mark.frame})
-            )
+            shown = {**mark.geometry.get("view", {}), "instance_id": mark.instance_id, "frame": mark.frame}
+            places.append((mark.instance_id, mark.frame, shown))
     figures: list[Figure] = []
     notes: list[Note] = []
     for instance_id, frame, seen in places[:12]:
@@ -301,7 +301,7 @@ def _figures(
             continue
         boxes = []
         for mark in drawn:
-            if (mark.instance_id, mark.frame) != (instance_id, frame):
+            if (mark.instance_id, mark.frame) != (instance_id, frame) or mark.kind == marking.KEY:
                 continue
             number = len(notes) + 1
             boxes.append(_box(mark.geometry, number, instance.facts))
@@ -309,7 +309,7 @@ def _figures(
                 Note(
                     number=number,
                     text=str(mark.geometry.get("label") or words.both(f"mark.{mark.kind}")),
-                    detail=_measured(mark, instance.facts),
+                    detail=marking.in_words(marking.measures(mark, instance)),
                 )
             )
         figures.append(
@@ -332,19 +332,6 @@ def _box(geometry: Mapping[str, Any], number: int, facts: Mapping[str, Any]) -> 
         width=max(max(xs) - min(xs), 0.01),
         height=max(max(ys) - min(ys), 0.01),
     )
-
-
-def _measured(mark: Any, facts: Mapping[str, Any]) -> str:
-    """Size of a mark, in mm only where the spacing is known; computed here, not in the browser."""
-    points = mark.geometry.get("points") or []
-    if len(points) < 2:
-        return ""
-    spacing = facts.get("spacing_mm")
-    row, column, unit = (float(spacing[0]), float(spacing[1]), "mm") if spacing else (1.0, 1.0, "px")
-    dx, dy = abs(points[0][0] - points[1][0]) * column, abs(points[0][1] - points[1][1]) * row
-    if mark.kind == "length":
-        return f"{(dx * dx + dy * dy) ** 0.5:.1f} {unit}"
-    return f"{dx:.1f} × {dy:.1f} {unit}"
 
 
 def _seen(view: Mapping[str, Any], words: Words) -> str:

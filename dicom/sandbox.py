@@ -115,6 +115,20 @@ class Decoder:
         """What of the file tells whose it is (`Told` as plain JSON): attributes and kinds, never a value."""
         return self._ask("told", source)[0]["told"]
 
+    def measure(
+        self,
+        source: Source,
+        index: int,
+        kind: str,
+        points: list[list[float]],
+        stated_mm: list[float] | None = None,
+    ) -> dict[str, Any]:
+        """What a mark on a frame measures (`dicom.measure.measured`), from the values of the file itself.
+
+        stated_mm: height and width of a pixel as a person stated them for a picture without a header
+        """
+        return self._ask("measure", source, index=index, kind=kind, points=points, stated_mm=stated_mm)[0]
+
     def scope(self, source: Source, view: View | None = None) -> dict[str, Any]:
         """What one frame is (`Scope` as plain JSON), by header and by its pixels as they are shown."""
         return self._ask("scope", source, view=asdict(view or View()))[0]
@@ -161,7 +175,7 @@ def _serve(limits: Limits, requests: BinaryIO, answers: BinaryIO) -> None:
     # It reads and answers; it never writes a file.
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     # Loaded before the first file comes, which then pays for nothing but itself.
-    for name in ("photos", "render", "deidentify", "lens", "scope"):
+    for name in ("photos", "render", "deidentify", "lens", "scope", "measure"):
         importlib.import_module(f"dicom.{name}")
     answers.write(READY)
     answers.flush()
@@ -309,6 +323,24 @@ def _told(source: Source, limits: Limits) -> tuple[dict[str, Any], bytes]:
     return {"told": opened.told()}, b""
 
 
+def _measure(
+    source: Source, limits: Limits, index: int, kind: Any, points: list[Any], stated_mm: list[float] | None
+) -> tuple[dict[str, Any], bytes]:
+    from dicom.header import aspect_of, spacing_of
+    from dicom.measure import measured, scale_at
+    from dicom.ultrasound import regions_of
+
+    opened, at = open_source(source, limits), [(float(x), float(y)) for x, y in points]
+    scale = scale_at(at, spacing_mm=stated_mm, source="person")
+    if isinstance(opened, Instance):
+        spacing, named = spacing_of(opened.dataset, index)
+        aspect, regions = aspect_of(opened.dataset, index), regions_of(opened.dataset)
+        scale = scale_at(at, spacing_mm=spacing, source=named, aspect=aspect, regions=regions)
+    frame: Frame = opened.frame(index)
+    found = measured(kind, at, scale, frame.values, padding=frame.padding, values_unit=frame.unit)
+    return found, b""
+
+
 def _scope(source: Source, limits: Limits, view: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     from dicom.render import render
     from dicom.scope import scope_of
@@ -328,6 +360,7 @@ _VERBS: dict[str, Any] = {
     "deidentify": _deidentify,
     "told": _told,
     "scope": _scope,
+    "measure": _measure,
 }
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Measurements and boxes that readers draw on the pictures of a study, in pixels of their frame."""
+"""Measurements, boxes and key images that readers mark on the pictures of a study, in pixels of their frame.
+
+A mark is written once: one that is moved is another mark in its place.
+"""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +19,7 @@ from storage.studies import Study
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A measurement or box, in pixels of its frame."""
+    """A measurement, box or key image; what it measures is part of its geometry."""
 
     id: str
     instance_id: str
@@ -27,12 +30,22 @@ class Mark:
 
 
 def add(
-    tx: Tx, study: Study, *, instance_id: str, frame: int, kind: str, geometry: Mapping[str, Any]
+    tx: Tx,
+    study: Study,
+    *,
+    instance_id: str,
+    frame: int,
+    kind: str,
+    geometry: Mapping[str, Any],
+    replaces: str | None = None,
 ) -> Mark:
-    """Keep a measurement or box (geometry: plain JSON); raises NotFound when the picture is not of this study."""
+    """Keep a measurement, box or key image (geometry: plain JSON); raises NotFound where the picture is not of
+    this study, or the mark it replaces is not there."""
     picture = studies.instance(tx, instance_id, study.owner_id)
     if picture.study_id != study.id or not 0 <= frame < picture.frames:
         raise NotFound(object="instance")
+    if replaces is not None:
+        remove(tx, study, replaces)
     mark_id = new_id()
     data = json.dumps(dict(geometry), ensure_ascii=False).encode()
     row = MarkRow(

@@ -1,15 +1,15 @@
-"""The worklist, a study, and the marks that readers draw on it."""
+"""The worklist and a study."""
 
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from app import analysis, reporting, viewing
 from app.auth import Caller, allow, services_of
 from app.delivery import date, patient_name
 from app.wording import sentence
-from storage import marks, reports, studies
+from storage import reports, studies
 from storage.database import Tx
 from storage.errors import NotFound
 from storage.studies import Series, StudyLine
@@ -23,16 +23,6 @@ class Changed(BaseModel):
     """What can be changed of a study."""
 
     urgent: bool
-
-
-class Drawn(BaseModel):
-    """A measurement or box in pixels of its frame."""
-
-    tool: Literal["length", "box"]
-    instance_id: str = Field(max_length=64)
-    frame: int = Field(0, ge=0)
-    points: list[tuple[float, float]] = Field(min_length=2, max_length=8)
-    label: str | None = Field(None, max_length=200)
 
 
 @router.get("")
@@ -135,46 +125,3 @@ def thumbnail(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Re
         data = viewing.file_of(services, tx, middle)
     data = viewing.small(services, data, middle.frames)
     return Response(data, media_type="image/png", headers={"cache-control": "private, max-age=600"})
-
-
-@router.get("/{study_id}/marks")
-def drawn(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
-    """All marks of a study."""
-    with services_of(request).database.read(caller.actor) as tx:
-        study = studies.get(tx, study_id, caller.user.id)
-        return {"marks": [_mark_json(mark) for mark in marks.of_study(tx, study)]}
-
-
-@router.post("/{study_id}/marks", status_code=201)
-def draw(request: Request, study_id: str, wanted: Drawn, caller: Caller = CLINICIAN) -> dict[str, Any]:
-    """Keep a mark."""
-    with services_of(request).database.write(caller.actor) as tx:
-        study = studies.get(tx, study_id, caller.user.id)
-        mark = marks.add(
-            tx,
-            study,
-            instance_id=wanted.instance_id,
-            frame=wanted.frame,
-            kind=wanted.tool,
-            geometry={"points": [list(point) for point in wanted.points], "label": wanted.label},
-        )
-    return _mark_json(mark)
-
-
-@router.delete("/{study_id}/marks/{mark_id}")
-def erase(request: Request, study_id: str, mark_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
-    """Remove a mark."""
-    with services_of(request).database.write(caller.actor) as tx:
-        marks.remove(tx, studies.get(tx, study_id, caller.user.id), mark_id)
-    return {}
-
-
-def _mark_json(mark: marks.Mark) -> dict[str, Any]:
-    return {
-        "id": mark.id,
-        "tool": mark.kind,
-        "instance_id": mark.instance_id,
-        "frame": mark.frame,
-        "points": mark.geometry.get("points", []),
-        "label": mark.geometry.get("label"),
-    }

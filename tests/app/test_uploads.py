@@ -380,23 +380,6 @@ def test_an_upload_cut_by_a_restart_says_so(tmp_path):
     assert left == []
 
 
-def test_marks_are_kept_and_removed(world, sent):
-    """A length drawn on a slice is there after a reload, for its reader alone."""
-    browser = world.sign_in("clinician")
-    study_id = sent(browser, *ct_series(1))["studies"][0]["study_id"]
-    series_id = browser.get(f"/api/studies/{study_id}").json()["series"][0]["series_id"]
-    frame = browser.get(f"/api/series/{series_id}/manifest").json()["frames"][0]
-    drawn = {"tool": "length", "instance_id": frame["instance_id"], "frame": 0, "points": [[1, 2], [3, 4]]}
-
-    mark = browser.post(f"/api/studies/{study_id}/marks", json=drawn).json()
-    kept = browser.get(f"/api/studies/{study_id}/marks").json()["marks"]
-    browser.delete(f"/api/studies/{study_id}/marks/{mark['id']}")
-
-    assert kept == [mark]
-    assert mark["points"] == [[1, 2], [3, 4]]
-    assert browser.get(f"/api/studies/{study_id}/marks").json() == {"marks": []}
-
-
 def test_each_frame_of_an_enhanced_object_brings_its_own_window_and_place(world, sent):
     """Functional groups reach the viewer: nothing at the top level, two windows and two positions below."""
     groups = []
