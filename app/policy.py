@@ -57,6 +57,7 @@ POLICY: tuple[Rule, ...] = (
     _rule("GET", "/api/series/{series_id}/tiles/{depth}/{column}/{row}", (C,)),
     _rule("GET", "/api/instances/{instance_id}/frames/{frame}", (C,)),
     _rule("GET", "/api/instances/{instance_id}/frames/{frame}/rendered.png", (C,)),
+    _rule("GET", "/api/instances/{instance_id}/frames/{frame}/laid.png", (C,)),
     _rule("POST", "/api/studies/{study_id}/questions", (C,)),
     _rule("POST", "/api/studies/{study_id}/captions", (C,)),
     _rule("GET", "/api/studies/{study_id}/answers", (C,)),

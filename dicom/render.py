@@ -55,6 +55,23 @@ def render(source: Source, view: View | None = None) -> Values:
     return squared(picture, frame.pixel_aspect) if chosen.square else picture
 
 
+def laid(source: Source, view: View) -> bytes:
+    """What `render` lays over a picture, alone: PNG with alpha, fully there where something lies and nowhere else."""
+    picture = source.frame(view.frame_index).values
+    empty = np.zeros((*picture.shape[:2], 3), np.uint8)
+    there = np.zeros(picture.shape[:2], bool)
+    for mask in (source.drawn(view.frame_index) if view.overlays else None, _colored(source, view)):
+        if mask is not None:
+            there |= mask
+    alpha = np.where(there, np.uint8(255), np.uint8(0))
+    return _encoded(Image.fromarray(np.dstack([_laid_over(empty, source, view), alpha])))
+
+
+def _colored(source: Source, view: View) -> Values | None:
+    found = source.supplement(view.frame_index) if view.supplemental else None
+    return found[0] if found else None
+
+
 def _laid_over(picture: Values, source: Source, view: View) -> Values:
     """Colors of their own, then drawings, where the reader asks for them."""
     colored = source.supplement(view.frame_index) if view.supplemental else None

@@ -95,6 +95,10 @@ class Decoder:
         """PNG bytes of the first frame."""
         return self._ask("thumbnail", source, longest=longest)[1]
 
+    def laid(self, source: Source, view: View) -> bytes:
+        """PNG with alpha of what lies over a frame (`dicom.render.laid`)."""
+        return self._ask("laid", source, view=asdict(view))[1]
+
     def tile(self, slide: Path, depth: int, column: int, row: int) -> bytes:
         """JPEG of one tile of a slide's deep zoom; raises NotAnImage where the slide has none."""
         return self._ask("tile", slide, depth=depth, column=column, row=row)[1]
@@ -274,6 +278,12 @@ def _render(source: Source, limits: Limits, view: dict[str, Any]) -> tuple[dict[
     return {"shape": picture.shape}, picture.tobytes()
 
 
+def _laid(source: Source, limits: Limits, view: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    from dicom.render import laid
+
+    return {}, laid(open_source(source, limits), _view(view))
+
+
 def _view(view: dict[str, Any]) -> View:
     window = view.pop("window")
     return View(window=Window(**window) if window else None, **view)
@@ -354,6 +364,7 @@ _VERBS: dict[str, Any] = {
     "inspect": _inspect,
     "frame": _frame,
     "render": _render,
+    "laid": _laid,
     "thumbnail": _thumbnail,
     "tile": _tile,
     "region": _region,

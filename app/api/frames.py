@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from app import viewing
 from app.auth import Caller, allow, services_of
 from app.wording import sentence
-from dicom.render import png
+from dicom.render import View, png
 from dicom.windowing import Function, presets_for
 from storage import studies
 from storage.studies import Instance
@@ -35,7 +35,7 @@ def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> di
     facts = first.facts
     offered = [one for one in facts.get("windows") or () if one]
     if not offered and not shown.is_color:
-        offered = [{"center": shown.window.center, "width": shown.window.width, "explanation": ""}]
+        offered = [_window((shown.window.center, shown.window.width), shown.window.function)]
     words = (str(study.facts.get("region") or ""), str(study.facts.get("description") or ""))
     # Presets are numbers of Hounsfield: they mean nothing where the header says another unit.
     described = str(series.facts.get("description") or "")
@@ -49,6 +49,7 @@ def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> di
         "invert": shown.invert,
         "unit": shown.unit,
         "windows": offered,
+        "table": shown.has_table,
         "presets": [
             {
                 "id": name,
@@ -75,6 +76,7 @@ def _frames(instance: Instance) -> list[dict[str, Any]]:
     windows, own_windows = facts.get("windows") or (), facts.get("frame_windows") or ()
     own_places, stacks = facts.get("frame_positions_mm") or (), facts.get("frame_stacks") or ()
     shared = windows[0] if windows else None
+    function = (shared or {}).get("function", "LINEAR")
     return [
         {
             "url": f"/api/instances/{instance.id}/frames/{frame}",
@@ -82,15 +84,17 @@ def _frames(instance: Instance) -> list[dict[str, Any]]:
             "frame": frame,
             "position_mm": own_places[frame] if own_places else facts.get("position_mm"),
             "stack": stacks[frame] if stacks else 0,
-            "window": _window(own_windows[frame]) if own_windows else shared,
+            "window": _window(own_windows[frame], function) if own_windows else shared,
             "sha256": instance.file_sha256,
         }
         for frame in range(instance.frames)
     ]
 
 
-def _window(pair: tuple[float, float] | None) -> dict[str, Any] | None:
-    return {"center": pair[0], "width": pair[1], "explanation": ""} if pair else None
+def _window(pair: tuple[float, float] | None, function: str) -> dict[str, Any] | None:
+    if not pair:
+        return None
+    return {"center": pair[0], "width": pair[1], "function": function, "explanation": ""}
 
 
 @router.get("/api/series/{series_id}/thumbnail", response_class=Response)
@@ -150,3 +154,21 @@ def rendered(
         data = viewing.file_of(services, tx, instance)
     shown = services.decoder.render(data, view)
     return Response(png(shown), media_type="image/png", headers=PRIVATE)
+
+
+@router.get("/api/instances/{instance_id}/frames/{frame}/laid.png", response_class=Response)
+def laid(
+    request: Request,
+    instance_id: str,
+    frame: int,
+    overlays: bool = False,
+    supplemental: bool = False,
+    caller: Caller = CLINICIAN,
+) -> Response:
+    """What the file draws over a frame, and colors it brings for some values, on a ground that is not there."""
+    view = View(frame_index=frame, overlays=overlays, supplemental=supplemental)
+    services = services_of(request)
+    with services.database.read(caller.actor) as tx:
+        instance = studies.instance(tx, instance_id, caller.user.id)
+        data = viewing.file_of(services, tx, instance)
+    return Response(services.decoder.laid(data, view), media_type="image/png", headers=PRIVATE)

@@ -1,7 +1,10 @@
 """Marks on pictures: kept for their reader, measured on the server, moved and removed, each with its entry."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom.dataset import Dataset
 
 from app import marking
@@ -10,6 +13,7 @@ from storage import studies
 from storage.marks import Mark
 from tests.app.conftest import settled
 from tests.app.test_uploads import DETAILS
+from tests.corpus import file_named
 from tests.samples import ct_series, dicom_bytes, photo
 
 RNG = np.random.default_rng(11)
@@ -203,3 +207,54 @@ def test_a_mark_that_an_earlier_version_kept_still_tells_its_shape(world, sent):
 
     assert found == {"unit": "mm", "scale": "patient", "length": 2.5}
     assert marking.in_words(found) == "2.5 mm"
+
+
+def test_what_lies_over_a_picture_is_for_its_reader(world, sent):
+    """A PNG that is clear but where the file draws; nobody else gets it."""
+    data = file_named("examples_overlay.dcm")
+    case = opened(world, sent, data)
+    address = f"/api/instances/{case.instance_id}/frames/0/laid.png"
+
+    mine = case.browser.get(address, params={"overlays": True})
+    alpha = np.asarray(Image.open(BytesIO(mine.content)))[..., 3]
+
+    assert (mine.status_code, mine.headers["content-type"]) == (200, "image/png")
+    assert (alpha > 0).sum() == 222
+    assert world.sign_in("clinician").get(address).status_code == 404
+    assert case.browser.get(address.replace("frames/0", "frames/9")).status_code == 404
+
+
+def test_every_window_of_the_file_is_offered_with_its_curve(world, sent):
+    """Two windows and their function for the choice, the first one with each frame."""
+    case = opened(
+        world,
+        sent,
+        dicom_bytes(
+            VALUES,
+            study="7793",
+            modality="MR",
+            WindowCenter=[10, 20],
+            WindowWidth=[30, 40],
+            VOILUTFunction="SIGMOID",
+        ),
+    )
+    series = case.browser.get(f"/api/studies/{case.study_id}").json()["series"][0]["series_id"]
+    manifest = case.browser.get(f"/api/series/{series}/manifest").json()
+
+    assert [(w["center"], w["width"], w["function"]) for w in manifest["windows"]] == [
+        (10, 30, "SIGMOID"),
+        (20, 40, "SIGMOID"),
+    ]
+    assert manifest["frames"][0]["window"]["function"] == "SIGMOID"
+    assert manifest["table"] is False
+
+
+def test_a_picture_without_a_window_is_offered_the_one_it_is_shown_with(world, sent):
+    """All of its range, as an exact window: LINEAR would leave out half a value at either end."""
+    case = opened(world, sent, dicom_bytes(VALUES, study="7794", modality="DX"))
+    series = case.browser.get(f"/api/studies/{case.study_id}").json()["series"][0]["series_id"]
+    (window,) = case.browser.get(f"/api/series/{series}/manifest").json()["windows"]
+
+    assert window["function"] == "LINEAR_EXACT"
+    low, high = np.percentile(VALUES, [0.5, 99.5])
+    assert (window["center"], window["width"]) == pytest.approx(((low + high) / 2, high - low))

@@ -11,7 +11,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 
 from dicom.reading import Instance
-from dicom.render import View, render
+from dicom.render import View, laid, render
 from dicom.windowing import Window
 from tests.corpus import file_named
 from tests.samples import dicom_bytes
@@ -196,3 +196,29 @@ def test_a_reader_may_take_any_window_of_a_file():
 
     assert (first == render(instance)).all() and (first != second).any()
     assert (render(instance, View(window=Window(700, 1500))) == second).all()
+
+
+def test_what_lies_over_a_picture_is_given_alone():
+    """White where the drawing lies, nothing elsewhere; laid over the plain picture it is the picture with drawings."""
+    opened = Instance(file_named("examples_overlay.dcm"))
+
+    alone = np.asarray(Image.open(BytesIO(laid(opened, View(overlays=True)))))
+    nothing = np.asarray(Image.open(BytesIO(laid(opened, View()))))
+    there = alone[..., 3] == 255
+
+    assert there.sum() == 222 == (alone[..., 3] > 0).sum()
+    assert not nothing[..., 3].any()
+    together = np.where(there[..., None], alone[..., :3], render(opened))
+    assert (together == render(opened, View(overlays=True))).all()
+
+
+def test_colors_of_a_supplement_are_given_alone():
+    """The values below the palette stay free; the others carry its color."""
+    opened = Instance(file_named("eCT_Supplemental.dcm"))
+
+    alone = np.asarray(Image.open(BytesIO(laid(opened, View(supplemental=True)))))
+    there = alone[..., 3] == 255
+
+    assert 0 < there.sum() < there.size
+    together = np.where(there[..., None], alone[..., :3], render(opened))
+    assert (together == render(opened, View(supplemental=True))).all()

@@ -1,9 +1,8 @@
 /** The picture of a slide study: a slide that is moved and magnified, regions that are drawn on it and asked about. */
 
-import { get, post, remove } from "./api";
 import { h } from "./dom";
 import { t } from "./i18n";
-import { complain } from "./toast";
+import type { MarkStore } from "./viewer/mark_store";
 import type { Region } from "./viewer/overlay";
 import { inUm, type PictureView, type ViewerEvents } from "./viewer/picture";
 import { SlidePane, type Box } from "./viewer/slide_pane";
@@ -14,22 +13,17 @@ import type { Mark, SlideManifest, ViewSeen } from "./types";
 const STEP_PX = 120;
 const ZOOM_STEP = 1.3;
 
-interface Drawn {
-  id: string;
-  box: Box;
-}
-
 export class SlideViewer implements PictureView {
   readonly element: HTMLElement;
   private readonly toolbar: SlideToolbar;
   private readonly pane: SlidePane;
-  private drawn: Drawn[] = [];
+  private readonly forget: () => void;
   private regions: Region[] = [];
   private overlayOn = true;
   private tool: SlideTool = "pan";
 
   constructor(
-    private readonly studyId: string,
+    private readonly marks: MarkStore,
     private readonly series: string,
     private readonly manifest: SlideManifest,
     private readonly events: ViewerEvents,
@@ -49,32 +43,45 @@ export class SlideViewer implements PictureView {
     this.element = h("section", { class: "viewer slide-viewer", "aria-label": t("ui.viewer") }, this.pane.element, this.toolbar.element);
     this.element.addEventListener("keydown", (event) => this.onKey(event));
     this.setTool("pan");
+    this.forget = marks.onChange(() => {
+      this.draw();
+      this.events.changed();
+    });
     (this.element as HTMLElement & { __dfm?: unknown }).__dfm = this.forTests();
   }
 
   /** Show it, and what was drawn on it before. */
   async show(): Promise<void> {
     await this.pane.ready();
-    const { marks } = await get<{ marks: Mark[] }>(`/api/studies/${this.studyId}/marks`);
-    this.drawn = marks.flatMap((mark) => {
-      const [a, b] = mark.points;
-      return mark.tool === "box" && mark.instance_id === this.manifest.instance_id && a && b ? [{ id: mark.id, box: [a[0], a[1], b[0] - a[0], b[1] - a[1]] as Box }] : [];
-    });
     this.draw();
     this.onMoved();
     this.element.setAttribute("data-ready", "");
   }
 
   destroy(): void {
+    this.forget();
     this.pane.destroy();
   }
 
+  /** The regions drawn on this slide, oldest first. */
+  private drawn(): { mark: Mark; box: Box }[] {
+    return this.marks.on(this.manifest.instance_id, 0).flatMap((mark) => {
+      const [a, b] = mark.points;
+      return mark.tool === "box" && a && b ? [{ mark, box: [a[0], a[1], b[0] - a[0], b[1] - a[1]] as Box }] : [];
+    });
+  }
+
+  select(mark: Mark): void {
+    const found = this.drawn().find((one) => one.mark === mark);
+    if (found) this.pane.fit(found.box);
+  }
+
   seriesId = (): string => this.series;
-  hasBox = (): boolean => this.drawn.length > 0;
+  hasBox = (): boolean => this.drawn().length > 0;
   placeOf = (): null => null;
 
   seen(withBox = false): ViewSeen {
-    const box = (withBox && this.drawn.at(-1)?.box) || this.pane.visible();
+    const box = (withBox && this.drawn().at(-1)?.box) || this.pane.visible();
     return { series_id: this.series, instance_id: this.manifest.instance_id, frame: 0, center: null, width: null, invert: false, box };
   }
 
@@ -106,7 +113,8 @@ export class SlideViewer implements PictureView {
 
   private draw(): void {
     this.toolbar.setRegions(this.overlayOn, this.regions.length > 0);
-    const own = this.drawn.map(({ box }, n): Region => ({ number: "", x: box[0], y: box[1], width: box[2], height: box[3], kept: true, chosen: n === this.drawn.length - 1, own: true }));
+    const drawn = this.drawn();
+    const own = drawn.map(({ box }, n): Region => ({ number: "", x: box[0], y: box[1], width: box[2], height: box[3], kept: true, chosen: n === drawn.length - 1, own: true }));
     this.pane.setRegions([...(this.overlayOn ? this.regions : []), ...own]);
   }
 
@@ -123,26 +131,13 @@ export class SlideViewer implements PictureView {
 
   /** A region that was drawn: on the screen at once, then kept; afterwards the slide can be moved again. */
   private async keep(box: Box): Promise<void> {
-    const entry: Drawn = { id: "", box };
-    this.drawn.push(entry);
     this.setTool("pan");
-    this.draw();
-    this.events.changed();
-    try {
-      const points = [[box[0], box[1]], [box[0] + box[2], box[1] + box[3]]];
-      entry.id = (await post<{ id: string }>(`/api/studies/${this.studyId}/marks`, { tool: "box", instance_id: this.manifest.instance_id, frame: 0, points, label: t("ui.tool.region") })).id;
-    } catch (error) {
-      this.drawn = this.drawn.filter((one) => one !== entry);
-      this.draw();
-      complain(error);
-    }
+    await this.marks.add({ tool: "box", instance_id: this.manifest.instance_id, frame: 0, points: [[box[0], box[1]], [box[0] + box[2], box[1] + box[3]]], label: t("ui.tool.region") });
   }
 
   private removeOne(): void {
-    const last = this.drawn.pop();
-    this.draw();
-    this.events.changed();
-    if (last?.id) remove(`/api/studies/${this.studyId}/marks/${last.id}`).catch(complain);
+    const last = this.drawn().at(-1);
+    if (last) void this.marks.remove(last.mark);
   }
 
   private onKey(event: KeyboardEvent): void {
@@ -173,7 +168,7 @@ export class SlideViewer implements PictureView {
       move: (x: number, y: number, zoom: number) => this.pane.move({ x, y, zoom }, true),
       visible: () => this.pane.visible(),
       toCanvas: (x: number, y: number) => this.pane.toScreen(x, y),
-      drawn: () => this.drawn.map((one) => one.box),
+      drawn: () => this.drawn().map((one) => one.box),
       boxes: () => this.regions,
       tool: () => this.tool,
       seen: (box = false) => this.seen(box),

@@ -4,6 +4,7 @@ import { get } from "./api";
 import { Ask } from "./ask";
 import { fill, h } from "./dom";
 import { Evidence } from "./evidence";
+import { Measures } from "./measures";
 import { day, t, years } from "./i18n";
 import { icon } from "./icons";
 import { divider } from "./divider";
@@ -13,18 +14,22 @@ import { shell } from "./shell";
 import { complain } from "./toast";
 import { dropTarget, Uploads } from "./upload";
 import type { Answer, Manifest, SeriesLine, SlideManifest, StudyPage, ViewSeen, ZoomBox } from "./types";
+import { MarkStore } from "./viewer/mark_store";
 import type { PictureView } from "./viewer/picture";
 
-type TabName = "ask" | "report" | "evidence";
+type TabName = "ask" | "report" | "evidence" | "marks";
 
 /** What the parts of the room ask of each other. */
 export interface Room {
   readonly studyId: string;
   readonly page: StudyPage;
+  readonly marks: MarkStore;
   viewer(): PictureView | null;
   /** Bring the picture that an answer was about back to the screen, with the model's boxes. */
   showSeen(answer: Answer, chosen?: ZoomBox): Promise<void>;
   showEvidence(answer: Answer): void;
+  /** Bring a picture to the screen, whichever series it is in. */
+  showPicture(view: ViewSeen): Promise<void>;
   openTab(name: TabName): void;
   showState(state: string, version: number | null): void;
   showSaved(words: string): void;
@@ -57,11 +62,14 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage)
   uploads.element.classList.add("uploads-floating");
 
   let viewer: PictureView | null = null;
+  const marks = new MarkStore(studyId);
   const room: Room = {
     studyId,
     page,
+    marks,
     viewer: () => viewer,
     showSeen,
+    showPicture,
     showEvidence: (answer) => {
       evidence.show(answer);
       tabs.open("evidence");
@@ -78,7 +86,8 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage)
   const ask = new Ask(room);
   const evidence = new Evidence(room, ask);
   const report = new ReportPanel(room);
-  const tabs = tabList(panel, { ask: ask.element, report: report.element, evidence: evidence.element });
+  const measures = new Measures(room);
+  const tabs = tabList(panel, { ask: ask.element, report: report.element, marks: measures.element, evidence: evidence.element });
   room.showState(page.report?.state ?? page.study.state, page.report?.version ?? null);
 
   const events = { changed: () => (ask.onView(), markRail(rail, viewer?.seriesId() ?? "")) };
@@ -97,27 +106,29 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage)
     if (line.slide) {
       const [{ SlideViewer }, manifest] = await Promise.all([import("./slides"), get<SlideManifest>(`/api/series/${line.series_id}/slide`)]);
       if (mine !== opening) return;
-      const shown = new SlideViewer(studyId, line.series_id, manifest, events);
+      const shown = new SlideViewer(marks, line.series_id, manifest, events);
       replace(shown);
       await shown.show();
     } else {
       const [{ Viewer }, manifest] = await Promise.all([import("./radiology"), get<Manifest>(`/api/series/${line.series_id}/manifest`)]);
       if (mine !== opening) return;
-      const shown = viewer instanceof Viewer ? viewer : new Viewer(studyId, events);
+      const shown = viewer instanceof Viewer ? viewer : new Viewer(marks, events);
       if (shown !== viewer) replace(shown);
-      const index = at ? manifest.frames.findIndex((one) => one.instance_id === at.instance_id && one.frame === at.frame) : -1;
-      await shown.show(line.series_id, manifest, index >= 0 ? index : undefined);
+      await shown.show(line.series_id, manifest, at);
     }
     if (at) await viewer?.showView(at);
     markRail(rail, line.series_id);
   }
 
   async function showSeen(answer: Answer, chosen?: ZoomBox): Promise<void> {
-    const view = answer.view;
-    if (!view) return;
-    if (!(await viewer?.showView(view))) await openSeriesOf(view);
+    if (!answer.view) return;
+    await showPicture(answer.view);
     viewer?.showRegions(evidence.regions(answer, chosen));
     viewer?.toggleRegions(true);
+  }
+
+  async function showPicture(view: ViewSeen): Promise<void> {
+    if (!(await viewer?.showView(view))) await openSeriesOf(view);
   }
 
   /** An answer knows its picture, not always the series: look through the others. */
@@ -137,7 +148,7 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage)
 
   drawRail(rail, page.series, (line) => openSeries(line).catch(complain));
   const first = page.series[0];
-  const opened = first ? openSeries(first) : Promise.resolve();
+  const opened = Promise.all([first ? openSeries(first) : null, marks.load()]);
   opened.then(() => frame.root.setAttribute("data-ready", ""), complain);
   const undrop = dropTarget(frame.root, uploads);
 
@@ -146,6 +157,7 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage)
     uploads.destroy();
     ask.destroy();
     report.destroy();
+    measures.destroy();
     viewer?.destroy();
   };
 }

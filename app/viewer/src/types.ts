@@ -60,9 +60,12 @@ export interface StudyPage {
   identity_complete?: boolean;
 }
 
+export type Curve = "LINEAR" | "LINEAR_EXACT" | "SIGMOID";
+
 export interface WindowValue {
   center: number;
   width: number;
+  function?: Curve;
   explanation?: string | null;
 }
 
@@ -71,6 +74,8 @@ export interface FrameLine {
   instance_id: string;
   frame: number;
   position_mm: number[] | null;
+  /** Which of the stacks that one object holds. */
+  stack: number;
   window: WindowValue | null;
   sha256: string;
 }
@@ -84,9 +89,19 @@ export interface Manifest {
   invert: boolean;
   unit: string;
   windows: WindowValue[];
+  /** The file brings a look-up table; what is shown is the straight window nearest to it. */
+  table: boolean;
   presets: { id: string; center: number; width: number; label: string }[];
   spacing_mm: [number, number] | null;
   pixel_aspect: number | [number, number] | null;
+  /** How long each picture of a film is shown; null where it is no film. */
+  frame_ms: number | null;
+  /** Parts of an ultrasound picture, each with a scale of its own. */
+  regions: { left: number; top: number; right: number; bottom: number; kind: string; spacing_mm: [number, number] | null }[];
+  overlays: number;
+  supplemental: boolean;
+  /** What tells the stacks of one object apart, and how many of each there are. */
+  dimensions: Record<string, number>;
   frames: FrameLine[];
 }
 
@@ -119,7 +134,10 @@ export interface ViewSeen {
   frame: number;
   center: number | null;
   width: number | null;
+  function?: Curve | null;
   invert: boolean;
+  overlays?: boolean;
+  supplemental?: boolean;
   box?: [number, number, number, number] | null;
   pictures?: SentPicture[] | null;
   /** The number of a field of a reading plan. */
@@ -206,11 +224,41 @@ export interface ChecklistLine {
   sentence_index: number | null;
 }
 
-export interface Mark {
-  id: string;
-  tool: "length" | "box";
+export type Point = [number, number];
+export type MarkTool = "length" | "angle" | "ellipse" | "box" | "probe" | "key";
+
+/** What the server computed of a mark, from the file itself. */
+export interface Measured {
+  unit?: "mm" | "px";
+  scale?: "patient" | "detector" | "ultrasound" | "slide" | "person" | null;
+  length?: number;
+  degrees?: number | null;
+  width?: number;
+  height?: number;
+  area?: number;
+  pixels?: number;
+  mean?: number;
+  deviation?: number;
+  minimum?: number;
+  maximum?: number;
+  value?: number;
+  rgb?: [number, number, number];
+  values_unit?: string;
+}
+
+export interface MarkDraft {
+  tool: MarkTool;
   instance_id: string;
   frame: number;
-  points: [number, number][];
+  /** Pixels of the frame from the outer corner of its first pixel. */
+  points: Point[];
   label?: string | null;
+  /** Of a key image: how it was shown. */
+  view?: Pick<ViewSeen, "center" | "width" | "function" | "invert" | "overlays" | "supplemental"> | null;
+}
+
+export interface Mark extends MarkDraft {
+  id: string;
+  /** null while the server computes. */
+  measured: Measured | null;
 }

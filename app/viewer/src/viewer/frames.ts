@@ -2,7 +2,8 @@
 
 import { cache, Enums, imageLoader, metaData, utilities, type Types } from "@cornerstonejs/core";
 import { raw } from "../api";
-import type { FrameLine, Manifest } from "../types";
+import type { FrameLine, Manifest, Point } from "../types";
+import { curveOf, FUNCTIONS } from "./voi";
 
 const SCHEME = "dfm";
 const CACHE_BYTES = 512 * 1024 * 1024;
@@ -45,6 +46,21 @@ export function pixelSize(manifest: Manifest): { row: number; column: number; is
   return { row: aspect || 1, column: 1, isMm: false };
 }
 
+/** Pixel edges of a frame to the flat world the frames lie in, and back. */
+export function toWorld(imageId: string, x: number, y: number): Types.Point3 {
+  const found = known.get(imageId);
+  if (!found) return [0, 0, 0];
+  const size = pixelSize(found.manifest);
+  return [(x - 0.5) * size.column, (y - 0.5) * size.row, found.index];
+}
+
+export function toPixels(imageId: string, world: Types.Point3): Point {
+  const found = known.get(imageId);
+  if (!found) return [0, 0];
+  const size = pixelSize(found.manifest);
+  return [world[0] / size.column + 0.5, world[1] / size.row + 0.5];
+}
+
 /** Fetch the neighbours of a frame, nearest first, so that scrolling does not wait. */
 export function fetchAround(ids: readonly string[], index: number): void {
   for (let step = 1; step <= AHEAD; step++) {
@@ -83,7 +99,7 @@ async function load(imageId: string, signal: AbortSignal): Promise<Types.IImage>
     intercept: 0,
     windowCenter: color ? 128 : (first?.center ?? (low + high + 1) / 2),
     windowWidth: color ? 256 : (first?.width ?? Math.max(1, high - low + 1)),
-    voiLUTFunction: Enums.VOILUTFunctionType.LINEAR,
+    voiLUTFunction: color || !first ? Enums.VOILUTFunctionType.LINEAR : FUNCTIONS[curveOf(first)],
     getPixelData: () => values,
     getCanvas: () => undefined as unknown as HTMLCanvasElement,
     rows,

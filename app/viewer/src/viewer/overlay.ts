@@ -1,5 +1,7 @@
 /** Numbered boxes over the picture: what the model looked at. Drawn by us, apart from what a person measured. */
 
+import { shape } from "./drawn";
+
 export interface Region {
   number: string;
   x: number;
@@ -12,11 +14,9 @@ export interface Region {
   own?: boolean;
 }
 
-const SVG = "http://www.w3.org/2000/svg";
-
 /** toCanvas: picture pixels (edges, not centers) to CSS pixels of the stage. */
 export class Overlay {
-  readonly element = document.createElementNS(SVG, "svg");
+  readonly element = shape("svg");
 
   constructor(private readonly toCanvas: (x: number, y: number) => [number, number]) {
     this.element.setAttribute("class", "regions");
@@ -45,10 +45,4 @@ export class Overlay {
     }
     this.element.replaceChildren(...parts);
   }
-}
-
-function shape(tag: string, attributes: Record<string, string | number>): SVGElement {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
-  return element;
 }

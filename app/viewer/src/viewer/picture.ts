@@ -1,6 +1,6 @@
 /** What the reading room asks of whatever shows the picture: a stack of frames, or a slide. */
 
-import type { Answer, ViewSeen } from "../types";
+import type { Answer, Mark, ViewSeen } from "../types";
 import type { Region } from "./overlay";
 
 export interface ViewerEvents {
@@ -22,6 +22,8 @@ export interface PictureView {
   showView(view: ViewSeen): Promise<boolean>;
   showRegions(regions: Region[]): void;
   toggleRegions(on?: boolean): void;
+  /** Point out a mark among those on the screen. */
+  select?(mark: Mark): void;
   destroy(): void;
 }
 

@@ -3,29 +3,45 @@
 import { fill, h } from "../dom";
 import { t } from "../i18n";
 import { icon, type IconName } from "../icons";
-import type { Manifest } from "../types";
+import type { Manifest, WindowValue } from "../types";
 
-export type ToolName = "window" | "pan" | "zoom" | "slices" | "length" | "box";
-const TOOLS: [name: ToolName, key: string][] = [["window", "W"], ["pan", "P"], ["zoom", "Z"], ["slices", "S"], ["length", "L"], ["box", "B"]];
+export type ToolName = "window" | "pan" | "zoom" | "slices" | "length" | "angle" | "ellipse" | "box" | "probe" | "magnify";
+const MOVING: [name: ToolName, key: string][] = [["window", "W"], ["pan", "P"], ["zoom", "Z"], ["slices", "S"]];
+const DRAWING: [name: ToolName, key: string][] = [["length", "L"], ["angle", "A"], ["ellipse", "E"], ["box", "B"], ["probe", "D"], ["magnify", "M"]];
 const KEYS: [keys: string, words: string][] = [
   ["↑ ↓", "ui.keys.slices"], ["Page ↑ ↓", "ui.keys.ten"], ["Home End", "ui.keys.ends"], ["1 – 9", "ui.keys.presets"],
-  ["W", "ui.tool.window"], ["P", "ui.tool.pan"], ["Z", "ui.tool.zoom"], ["S", "ui.tool.slices"], ["L", "ui.tool.length"], ["B", "ui.tool.box"],
-  ["I", "ui.tool.invert"], ["R", "ui.tool.reset"], ["O", "ui.tool.regions"], ["+ −", "ui.keys.zoom"], ["Delete", "ui.keys.delete"], ["?", "ui.tool.keys"],
+  ["W", "ui.tool.window"], ["P", "ui.tool.pan"], ["Z", "ui.tool.zoom"], ["S", "ui.tool.slices"],
+  ["L", "ui.tool.length"], ["A", "ui.tool.angle"], ["E", "ui.tool.ellipse"], ["B", "ui.tool.box"], ["D", "ui.tool.probe"], ["M", "ui.tool.magnify"],
+  ["Enter", "ui.keys.draw"], ["↑ ↓ ← →", "ui.keys.cursor"], ["Escape", "ui.keys.escape"], ["Delete", "ui.keys.delete"],
+  ["K", "ui.tool.key"], ["I", "ui.tool.invert"], ["R", "ui.tool.reset"], ["V", "ui.tool.overlays"], ["O", "ui.tool.regions"], ["Space", "ui.tool.cine"], [", .", "ui.keys.cine"],
+  ["+ −", "ui.keys.zoom"], ["?", "ui.tool.keys"],
 ];
 
 export interface Actions {
   tool(name: ToolName): void;
   reset(): void;
   invert(): void;
-  preset(center: number, width: number): void;
+  window(window: WindowValue): void;
   regions(): void;
+  overlays(): void;
+  key(): void;
+  cine(): void;
+  stack(stack: number): void;
   keys(): void;
 }
 
-interface PresetLine {
+/** What the buttons show of the picture. */
+export interface Shown {
+  window: WindowValue | null;
+  inverted: boolean;
+  regions: boolean;
+  hasRegions: boolean;
+  overlays: boolean;
+  key: boolean;
+}
+
+interface PresetLine extends WindowValue {
   words: string;
-  center: number;
-  width: number;
 }
 
 export class Toolbar {
@@ -33,34 +49,45 @@ export class Toolbar {
   private readonly tools = new Map<ToolName, HTMLElement>();
   private readonly inverted: HTMLElement;
   private readonly regions: HTMLElement;
+  private readonly overlays: HTMLElement;
+  private readonly key: HTMLElement;
+  private readonly cine: HTMLElement;
+  private readonly rate = h("span", { class: "num" });
   private readonly now = h("option", { value: "", hidden: true });
   private readonly select = h("select", { class: "preset num" });
+  private readonly stacks = h("select", { class: "preset stacks" });
   private presets: PresetLine[] = [];
 
   constructor(actions: Actions) {
-    for (const [name, key] of TOOLS) {
+    for (const [name, key] of [...MOVING, ...DRAWING]) {
       const button = tool(name, key, () => actions.tool(name));
       button.setAttribute("aria-pressed", "false");
       this.tools.set(name, button);
     }
     this.inverted = tool("invert", "I", actions.invert);
+    this.overlays = tool("overlays", "V", actions.overlays);
+    this.key = tool("key", "K", actions.key);
+    this.cine = tool("cine", t("ui.keys.space"), actions.cine);
+    this.cine.append(this.rate);
     this.regions = tool("regions", "O", actions.regions);
     this.regions.classList.add("tool-text");
     this.regions.append(h("span", {}, t("ui.tool.regions.short")));
-    this.select.setAttribute("aria-label", t("ui.tool.presets"));
-    this.select.title = t("ui.tool.presets");
+    named(this.select, "ui.tool.presets");
     this.select.addEventListener("change", () => {
       const preset = this.presets[Number(this.select.value)];
-      if (preset) actions.preset(preset.center, preset.width);
+      if (preset) actions.window(preset);
       this.select.value = "";
     });
+    named(this.stacks, "ui.tool.stacks");
+    this.stacks.addEventListener("change", () => actions.stack(Number(this.stacks.value)));
     const group = (...children: (Element | undefined)[]) => h("div", { class: "tool-group", role: "group" }, ...children.filter((child) => child !== undefined));
     this.element = h(
       "div",
       { class: "toolbar", role: "toolbar", "aria-label": t("ui.tool.all") },
-      group(...["window", "pan", "zoom", "slices"].map((name) => this.tools.get(name as ToolName))),
-      group(this.tools.get("length"), this.tools.get("box")),
-      group(tool("reset", "R", actions.reset), this.inverted, this.select),
+      group(...MOVING.map(([name]) => this.tools.get(name))),
+      group(...DRAWING.map(([name]) => this.tools.get(name)), this.key),
+      group(tool("reset", "R", actions.reset), this.inverted, this.overlays, this.select),
+      group(this.cine, this.stacks),
       group(this.regions, tool("keys", "?", actions.keys)),
     );
   }
@@ -69,38 +96,54 @@ export class Toolbar {
     for (const [other, button] of this.tools) button.setAttribute("aria-pressed", String(other === name));
   }
 
-  setInverted(on: boolean): void {
-    this.inverted.setAttribute("aria-pressed", String(on));
+  /** rate: pictures a second while the film runs. */
+  setCine(rate: number | null): void {
+    this.cine.setAttribute("aria-pressed", String(rate !== null));
+    this.cine.classList.toggle("tool-text", rate !== null);
+    this.rate.textContent = rate === null ? "" : `${rate}/s`;
   }
 
-  setRegions(on: boolean, there: boolean): void {
-    this.regions.setAttribute("aria-pressed", String(on && there));
-    this.regions.toggleAttribute("disabled", !there);
+  show(shown: Shown): void {
+    this.inverted.setAttribute("aria-pressed", String(shown.inverted));
+    this.regions.setAttribute("aria-pressed", String(shown.regions));
+    this.regions.toggleAttribute("disabled", !shown.hasRegions);
+    this.overlays.setAttribute("aria-pressed", String(shown.overlays));
+    this.key.setAttribute("aria-pressed", String(shown.key));
+    if (!shown.window) return;
+    const words = `${rounded(shown.window.center)} / ${rounded(shown.window.width)}`;
+    if (this.now.textContent !== words) this.now.textContent = words;
   }
 
-  /** Offer what this series can do: color has no window, a single picture no slices. */
-  fit(manifest: Manifest): void {
+  /** Offer what this series can do: color has no window, a single picture no slices, one stack no choice. */
+  fit(manifest: Manifest, stack: number): void {
     const color = manifest.samples === 3;
     this.tools.get("window")?.toggleAttribute("hidden", color);
     this.tools.get("slices")?.toggleAttribute("hidden", manifest.frames.length < 2);
+    this.cine.hidden = manifest.frames.length < 2;
     this.inverted.hidden = color;
     this.select.hidden = color;
-    this.setRegions(false, false);
+    this.overlays.hidden = manifest.overlays === 0 && !manifest.supplemental;
     this.presets = [
-      ...manifest.windows.map((one, n) => ({ words: one.explanation || t("ui.viewer.own_window", { n: n + 1 }), center: one.center, width: one.width })),
+      ...manifest.windows.map((one, n) => ({ ...one, words: one.explanation || t("ui.viewer.own_window", { n: n + 1 }) })),
       ...manifest.presets.map((one) => ({ words: one.label, center: one.center, width: one.width })),
     ];
-    fill(this.select, this.now, ...this.presets.map((one, n) => h("option", { value: n }, `${n + 1}  ${one.words}  ${one.center} / ${one.width}`)));
+    fill(this.select, this.now, ...this.presets.map((one, n) => h("option", { value: n }, `${n + 1}  ${one.words}  ${rounded(one.center)} / ${rounded(one.width)}${one.function === "SIGMOID" ? ` ${t("ui.viewer.sigmoid")}` : ""}`)));
     this.select.value = "";
+    const stacks = [...new Set(manifest.frames.map((one) => one.stack))];
+    this.stacks.hidden = stacks.length < 2;
+    const apart = Object.keys(manifest.dimensions).map((name) => t(`ui.dimension.${name}`)).join(", ");
+    fill(this.stacks, ...stacks.map((one, n) => h("option", { value: one }, [t("ui.viewer.stack", { n: n + 1, of: stacks.length }), apart].filter(Boolean).join(" · "))));
+    this.stacks.value = String(stack);
   }
 
-  preset = (n: number): PresetLine | null => this.presets[n] ?? null;
+  preset = (n: number): WindowValue | null => this.presets[n] ?? null;
+}
 
-  setWindow(shown: { center: number; width: number } | null): void {
-    if (!shown) return;
-    const words = `${Math.round(shown.center * 10) / 10} / ${Math.round(shown.width * 10) / 10}`;
-    if (this.now.textContent !== words) this.now.textContent = words;
-  }
+const rounded = (value: number): string => String(Math.abs(value) < 10 ? Number(value.toPrecision(3)) : Math.round(value * 10) / 10);
+
+function named(select: HTMLSelectElement, key: string): void {
+  select.setAttribute("aria-label", t(key));
+  select.title = t(key);
 }
 
 /** One button with its words, key and icon. */

@@ -1,0 +1,398 @@
+/** One picture on the screen: a stack of frames of a series, its window, what is laid over it, and the marks on it. */
+
+import { Enums, type Types } from "@cornerstonejs/core";
+import { h } from "../dom";
+import { t } from "../i18n";
+import { complain } from "../toast";
+import type { Curve, FrameLine, Manifest, Mark, Point, ViewSeen, WindowValue } from "../types";
+import { drawsCurves, theEngine } from "./engine";
+import { fetchAround, frameOf, register, toPixels, toWorld } from "./frames";
+import { Laid } from "./laid";
+import { Lens } from "./lens";
+import { MarkLayer, type DrawTool } from "./mark_layer";
+import type { MarkStore } from "./mark_store";
+import { Overlay, type Region } from "./overlay";
+import { curveOf, FUNCTIONS, rangeOf, windowOf } from "./voi";
+
+export interface PaneEvents {
+  /** The frame, window or marks have changed. */
+  changed(pane: Pane): void;
+  /** Somebody works in this pane. */
+  entered(pane: Pane): void;
+  /** Another frame is shown, because somebody went there and not because it follows another pane. */
+  scrolled(pane: Pane): void;
+}
+
+export class Pane {
+  readonly element: HTMLElement;
+  readonly stage: HTMLElement;
+  readonly layer: MarkLayer;
+  readonly lens: Lens;
+  private readonly picture = h("div", { class: "picture" });
+  private readonly corner = h("div", { class: "corner-words top-left" });
+  private readonly readout = h("div", { class: "corner-words bottom-left num" });
+  private readonly keyed = h("div", { class: "corner-words key-flag", hidden: true }, t("ui.marks.key"));
+  private readonly said = h("div", { class: "visually-hidden", role: "status" });
+  private readonly slider = h("input", { class: "slice-slider", type: "range", min: 0, step: 1, value: 0 });
+  private readonly overlay: Overlay;
+  private readonly laid: Laid;
+  private readonly resize: ResizeObserver;
+  private readonly forget: () => void;
+  private ids: string[] = [];
+  private every: string[] = [];
+  private regions: Region[] = [];
+  private regionsOn = "";
+  private regionsVisible = true;
+  private round = 0;
+  private applying = false;
+  private windowed = false;
+  private curve: Curve = "LINEAR";
+  private enabled = false;
+  private follows = false;
+  inverted = false;
+  series = "";
+  title = "";
+  manifest: Manifest | null = null;
+  stack = 0;
+
+  constructor(
+    readonly id: string,
+    public store: MarkStore,
+    private readonly events: PaneEvents,
+  ) {
+    this.stage = h("div", { class: "stage", tabindex: 0, role: "application", "aria-label": t("ui.viewer.stage") }, this.picture);
+    this.slider.setAttribute("aria-label", t("ui.viewer.slice"));
+    this.element = h("div", { class: "stage-frame", "data-pane": id }, this.stage, this.corner, this.keyed, this.readout, this.slider, this.said);
+    const toCanvas = (x: number, y: number) => this.toCanvas(x, y);
+    this.overlay = new Overlay(toCanvas);
+    this.laid = new Laid(toCanvas);
+    this.lens = new Lens(toCanvas, () => ({ image: this.imageId(), window: this.window(), inverted: this.inverted !== (this.manifest?.invert ?? false) }));
+    this.layer = new MarkLayer(this.stage, {
+      toCanvas,
+      toPicture: (left, top) => this.toPicture(left, top),
+      here: () => this.here(),
+      store: () => this.store,
+      over: (point) => this.lens.show(point),
+      magnified: (point) => void this.magnified(point),
+      spoken: (words) => (this.said.textContent = words),
+    });
+    this.stage.append(this.laid.element, this.overlay.element, this.layer.element, this.lens.element);
+    this.resize = new ResizeObserver(() => theEngine().resize(true, true));
+    this.picture.addEventListener("contextmenu", (event) => event.preventDefault());
+    this.picture.addEventListener(Enums.Events.IMAGE_RENDERED, () => this.onRendered());
+    this.picture.addEventListener(Enums.Events.STACK_NEW_IMAGE, () => this.onFrame());
+    this.picture.addEventListener(Enums.Events.VOI_MODIFIED, () => {
+      if (this.applying) return;
+      this.windowed = true;
+      this.events.changed(this);
+    });
+    this.stage.addEventListener("pointerdown", () => this.focus(), true);
+    this.stage.addEventListener("focusin", () => this.events.entered(this));
+    this.stage.addEventListener("wheel", () => this.events.entered(this), { passive: true });
+    this.slider.addEventListener("input", () => void this.goto(Number(this.slider.value)));
+    this.forget = this.follow(store);
+  }
+
+  /** Show a series: the frame that `at` names, else the middle one of a stack. */
+  async show(series: string, manifest: Manifest, at?: { instance_id: string; frame: number }): Promise<void> {
+    const mine = ++this.round;
+    this.series = series;
+    this.manifest = manifest;
+    this.every = register(series, manifest);
+    this.regions = [];
+    const line = at && manifest.frames.find((one) => one.instance_id === at.instance_id && one.frame === at.frame);
+    this.stack = line?.stack ?? manifest.frames[0]?.stack ?? 0;
+    await this.showStack(mine, line ?? null);
+  }
+
+  /** Another of the stacks that one object holds, at the same place. */
+  async chooseStack(stack: number): Promise<void> {
+    const before = this.index();
+    this.stack = stack;
+    await this.showStack(++this.round, null, before);
+    this.events.scrolled(this);
+  }
+
+  private async showStack(mine: number, line: FrameLine | null, at?: number): Promise<void> {
+    if (!this.manifest) return;
+    const first = !this.enabled;
+    if (first) {
+      theEngine().enableElement({ viewportId: this.id, type: Enums.ViewportType.STACK, element: this.picture, defaultOptions: { background: [0, 0, 0] } });
+      this.enabled = true;
+    }
+    this.ids = this.every.filter((id) => frameOf(id)?.line.stack === this.stack);
+    const found = line ? this.ids.findIndex((id) => frameOf(id)?.line === line) : -1;
+    const middle = this.ids.length > 2 ? Math.floor(this.ids.length / 2) : 0;
+    this.layer.stop();
+    await this.viewport().setStack(this.ids, Math.max(0, Math.min(found >= 0 ? found : (at ?? middle), this.ids.length - 1)));
+    if (mine !== this.round) return;
+    // After setStack, never before: a resize of an empty stack fails without a GPU.
+    if (first) this.resize.observe(this.picture);
+    this.slider.max = String(this.ids.length - 1);
+    this.slider.hidden = this.ids.length < 2;
+    this.reset();
+    this.onFrame();
+  }
+
+  destroy(): void {
+    this.round++;
+    this.resize.disconnect();
+    this.forget();
+    this.lens.destroy();
+    if (this.enabled) theEngine().disableElement(this.id);
+    this.enabled = false;
+    this.manifest = null;
+    this.element.remove();
+  }
+
+  /** What is on the screen, as the question will name it. */
+  seen(withBox = false): ViewSeen | null {
+    const line = this.line();
+    if (!line) return null;
+    const shown = this.windowed ? this.window() : null;
+    return {
+      series_id: this.series,
+      instance_id: line.instance_id,
+      frame: line.frame,
+      center: shown ? shown.center : null,
+      width: shown ? shown.width : null,
+      function: shown ? curveOf(shown) : null,
+      invert: this.inverted,
+      overlays: this.laid.overlays,
+      supplemental: this.laid.supplemental,
+      box: withBox ? this.box() : null,
+    };
+  }
+
+  /** The last box drawn on the frame: x, y, width, height in picture pixels. */
+  box(): [number, number, number, number] | null {
+    const line = this.line();
+    const [a, b] = (line && this.store.on(line.instance_id, line.frame).filter((mark) => mark.tool === "box").at(-1)?.points) || [];
+    if (!a || !b) return null;
+    const [left, top] = [Math.min(a[0], b[0]), Math.min(a[1], b[1])];
+    return [left, top, Math.abs(b[0] - a[0]), Math.abs(b[1] - a[1])].map((value) => Math.round(value * 10) / 10) as [number, number, number, number];
+  }
+
+  words(): string {
+    const shown = this.window();
+    return [
+      this.ids.length > 1 ? t("ui.seen.slice", { n: this.index() + 1, of: this.ids.length }) : t("ui.seen.picture"),
+      shown ? `${trim(shown.center)}/${trim(shown.width)}` : "",
+      this.inverted ? t("ui.seen.inverted") : "",
+      this.laid.overlays ? t("ui.seen.overlays") : "",
+    ].filter(Boolean).join(" · ");
+  }
+
+  index = (): number => (this.enabled && this.ids.length > 0 ? this.viewport().getCurrentImageIdIndex() : 0);
+  count = (): number => this.ids.length;
+  line = (): FrameLine | null => frameOf(this.imageId())?.line ?? null;
+  /** The frames that can be scrolled through, in order. */
+  lines = (): FrameLine[] => this.ids.flatMap((id) => frameOf(id)?.line ?? []);
+  isColor = (): boolean => this.manifest?.samples === 3;
+  focus = (): void => this.stage.focus({ preventScroll: true });
+  zoom = (): number => this.viewport().getZoom();
+  viewport = (): Types.IStackViewport => theEngine().getViewport(this.id) as Types.IStackViewport;
+  imageId = (): string => this.ids[this.index()] ?? "";
+
+  /** Window as center and width, as the header writes it, with its curve. */
+  window(): WindowValue | null {
+    const range = this.enabled && this.manifest && this.viewport().getProperties()?.voiRange;
+    if (!range || this.isColor()) return null;
+    return windowOf(range, this.curve);
+  }
+
+  setWindow(window: WindowValue): void {
+    if (this.isColor()) return;
+    this.windowed = true;
+    this.apply(window);
+    this.viewport().render();
+    this.events.changed(this);
+  }
+
+  private apply(window: WindowValue): void {
+    this.applying = true;
+    this.curve = curveOf(window);
+    const voiRange = rangeOf(window);
+    // Without a graphics card the library draws straight lines only; the corner of the picture says so.
+    this.viewport().setProperties(drawsCurves() ? { voiRange, VOILUTFunction: FUNCTIONS[this.curve] } : { voiRange });
+    this.applying = false;
+  }
+
+  /** The window the file gives this frame. */
+  private own(): WindowValue | null {
+    return this.line()?.window ?? this.manifest?.windows[0] ?? null;
+  }
+
+  /** follows: because another pane went there, which must not answer in turn. */
+  async goto(index: number, follows = false): Promise<void> {
+    const to = Math.max(0, Math.min(this.ids.length - 1, index));
+    if (to === this.index()) return;
+    this.follows = follows;
+    await this.viewport().setImageIdIndex(to).catch(complain);
+  }
+
+  placeOf = (view: ViewSeen): number => this.ids.findIndex((id) => isAt(frameOf(id)?.line, view));
+
+  /** Go to a frame of this series, with its window; false when it is in another one. */
+  async showView(view: ViewSeen): Promise<boolean> {
+    const line = this.manifest?.frames.find((one) => isAt(one, view));
+    if (!line) return false;
+    if (line.stack !== this.stack) {
+      this.stack = line.stack;
+      await this.showStack(++this.round, line);
+    } else if (this.placeOf(view) !== this.index()) await this.viewport().setImageIdIndex(this.placeOf(view));
+    if (view.center !== null && view.center !== undefined && view.width) this.setWindow({ center: view.center, width: view.width, function: view.function ?? "LINEAR" });
+    this.setLaid(view.overlays ?? false, view.supplemental ?? false);
+    return true;
+  }
+
+  /** Boxes of the model over the picture; they belong to one frame and stay hidden on the others. */
+  showRegions(regions: Region[], visible: boolean): void {
+    if (regions !== this.regions) this.regionsOn = this.imageId();
+    this.regions = regions;
+    this.regionsVisible = visible;
+    this.drawRegions();
+  }
+
+  private drawRegions(): void {
+    this.overlay.draw(this.regionsVisible && this.imageId() === this.regionsOn ? this.regions : []);
+  }
+
+  setTool(tool: DrawTool | null): void {
+    this.lens.setOn(tool === "magnify");
+    this.layer.setTool(tool);
+  }
+
+  /** Drawings of the file, and colors of its supplemental palette, over the picture. */
+  setLaid(overlays: boolean, supplemental: boolean): void {
+    this.laid.set(overlays, supplemental);
+    this.laid.show(this.line(), this.manifest);
+    this.events.changed(this);
+  }
+
+  laidOver = (): { overlays: boolean; supplemental: boolean } => ({ overlays: this.laid.overlays, supplemental: this.laid.supplemental });
+
+  reset(): void {
+    this.inverted = false;
+    const viewport = this.viewport();
+    this.applying = true;
+    viewport.resetCamera();
+    viewport.resetProperties();
+    this.applying = false;
+    this.windowed = false;
+    const own = this.own();
+    if (own && !this.isColor()) this.apply(own);
+    this.applyInvert();
+    viewport.render();
+    this.events.changed(this);
+  }
+
+  invert(): void {
+    if (this.isColor()) return;
+    this.inverted = !this.inverted;
+    this.applyInvert();
+    this.viewport().render();
+    this.events.changed(this);
+  }
+
+  private applyInvert(): void {
+    if (!this.isColor()) this.viewport().setProperties({ invert: this.inverted !== (this.manifest?.invert ?? false) });
+  }
+
+  zoomBy(factor: number): void {
+    const viewport = this.viewport();
+    viewport.setZoom(viewport.getZoom() * factor);
+    viewport.render();
+  }
+
+  /** Mark the frame as a key image, as it is shown; or take the mark away. */
+  async toggleKey(): Promise<void> {
+    const seen = this.seen();
+    if (!seen) return;
+    const there = this.store.keyOn(seen.instance_id, seen.frame);
+    if (there) return this.store.remove(there);
+    const { center, width, function: curve, invert, overlays, supplemental } = seen;
+    await this.store.add({ tool: "key", instance_id: seen.instance_id, frame: seen.frame, points: [], view: { center, width, function: curve ?? null, invert, overlays: overlays ?? false, supplemental: supplemental ?? false } });
+  }
+
+  removeChosen(): void {
+    const mark = this.layer.chosen();
+    if (mark) void this.store.remove(mark);
+  }
+
+  select(mark: Mark): void {
+    this.layer.select(mark);
+  }
+
+  private async magnified(point: Point): Promise<void> {
+    const here = this.here();
+    if (here) await this.store.add({ tool: "box", instance_id: here.instance_id, frame: here.frame, points: this.lens.boxAround(point, here) });
+  }
+
+  private follow(store: MarkStore): () => void {
+    return store.onChange(() => {
+      this.layer.draw();
+      this.drawKey();
+      this.events.changed(this);
+    });
+  }
+
+  private here(): { instance_id: string; frame: number; width: number; height: number } | null {
+    const line = this.line();
+    return line && this.manifest ? { instance_id: line.instance_id, frame: line.frame, width: this.manifest.columns, height: this.manifest.rows } : null;
+  }
+
+  private drawKey(): void {
+    const line = this.line();
+    this.keyed.hidden = !line || !this.store.keyOn(line.instance_id, line.frame);
+  }
+
+  private onFrame(): void {
+    fetchAround(this.ids, this.index());
+    this.slider.value = String(this.index());
+    this.slider.setAttribute("aria-valuetext", `${this.index() + 1} / ${this.ids.length}`);
+    // The library keeps the window of the frame before, or its curve: each frame is shown by its own, or all by the reader's.
+    const window = this.windowed ? this.window() : this.own();
+    if (window && !this.isColor()) this.apply(window);
+    this.laid.show(this.line(), this.manifest);
+    this.drawKey();
+    this.events.changed(this);
+    if (!this.follows) this.events.scrolled(this);
+    this.follows = false;
+  }
+
+  private onRendered(): void {
+    if (!this.manifest || !this.enabled) return;
+    const shown = this.window();
+    const lines = [
+      this.ids.length > 1 ? t("ui.viewer.at", { n: this.index() + 1, of: this.ids.length }) : "",
+      shown ? t("ui.viewer.window", { center: trim(shown.center), width: trim(shown.width) }) : "",
+      shown && this.curve === "SIGMOID" ? t(drawsCurves() ? "ui.viewer.sigmoid" : "ui.viewer.sigmoid_straight") : "",
+      `${Math.round(100 * this.viewport().getZoom())} %`,
+    ].filter(Boolean);
+    this.readout.textContent = lines.join("   ");
+    this.corner.textContent = [this.manifest.modality, this.title, this.scaleWords(), this.manifest.table ? t("ui.viewer.table") : ""].filter(Boolean).join("   ");
+    this.drawRegions();
+    this.laid.draw();
+    this.layer.draw();
+    this.lens.draw();
+  }
+
+  private scaleWords(): string {
+    if (!this.manifest) return "";
+    if (this.manifest.regions.length > 0) return this.manifest.regions.some((one) => one.spacing_mm) ? t("ui.viewer.scale_in_regions") : t("ui.viewer.no_scale");
+    return this.manifest.spacing_mm ? "" : t("ui.viewer.no_scale");
+  }
+
+  toCanvas(x: number, y: number): Point {
+    const [left, top] = this.viewport().worldToCanvas(toWorld(this.imageId(), x, y));
+    return [left, top];
+  }
+
+  private toPicture(left: number, top: number): Point {
+    return toPixels(this.imageId(), this.viewport().canvasToWorld([left, top]));
+  }
+}
+
+const isAt = (line: FrameLine | undefined, view: { instance_id: string; frame: number }): boolean => line?.instance_id === view.instance_id && line.frame === view.frame;
+const trim = (value: number): string => String(Math.abs(value) < 10 ? Number(value.toPrecision(3)) : Math.abs(value) < 100 ? Math.round(value * 10) / 10 : Math.round(value));
