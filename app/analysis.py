@@ -5,10 +5,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app import sections, slides
+from app import sections
 from app.auth import Caller
 from app.errors import Refused
 from app.queue import Queue
+from app.sources import checked_view
 from app.wiring import Services
 from app.wording import sentence
 from model.answers import Sampling
@@ -150,22 +151,6 @@ def draft(
     new_answer(services, tx, study, kind=last, view=view, answer_id=ids[-1], after=ids[-2], **common)
     queue.enqueue(tx, ids[0], urgent=study.urgent)
     return ids
-
-
-def checked_view(tx: Tx, study: Study, view: Mapping[str, Any]) -> dict[str, Any]:
-    """The view, which must be of a picture of this study; of a slide, with the pictures that will show its region.
-
-    raises: NotFound, Refused
-    """
-    instance = studies.instance(tx, str(view.get("instance_id")), study.owner_id)
-    if instance.study_id != study.id or not 0 <= int(view.get("frame") or 0) < instance.frames:
-        raise Refused("app.invalid", what="view")
-    asked = {name: value for name, value in view.items() if name != "finest_um"}
-    if "slide" not in instance.facts:
-        return asked
-    facts = instance.facts["slide"]
-    box = slides.inside(facts, view.get("box"))
-    return {**asked, "box": box, "pictures": slides.planned(facts, box, view.get("finest_um"))}
 
 
 async def stop(services: Services, queue: Queue, caller: Caller, answer_id: str) -> None:

@@ -180,7 +180,6 @@ def _answer_content(
 ) -> ReportContent:
     words = Words(language)
     demonstration = bool((stored.model or {}).get("demonstration"))
-    image = viewing.key_image(services, tx, study, stored.view)
     asked = stored.kind == "question"
     model = stored.model or {}
     return ReportContent(
@@ -192,7 +191,14 @@ def _answer_content(
         status=Status(lines=words.pair("state.unsigned"), tone="caution"),
         patient=_patient(study, words),
         study=_examination(study, words),
-        figures=(Figure(image=image, caption=_seen(stored.view, words), alternative=words.both("caption")),),
+        figures=tuple(
+            Figure(
+                image=viewing.key_image(services, tx, study, one),
+                caption=_seen(one, words),
+                alternative=words.both("caption"),
+            )
+            for one in stored.view.get("sources") or [stored.view]
+        ),
         sections=()
         if asked
         else (
@@ -284,8 +290,8 @@ def _figures(
     drawn = marks.of_study(tx, study)
     view = report.content.get("view")
     places: list[tuple[str, int, Mapping[str, Any]]] = []
-    if view:
-        places.append((str(view["instance_id"]), int(view.get("frame") or 0), view))
+    for one in (view.get("sources") or [view]) if view else ():
+        places.append((str(one["instance_id"]), int(one.get("frame") or 0), one))
     # Key images first: of more than there is room for, a reader chose those.
     for mark in sorted(drawn, key=lambda one: one.kind != marking.KEY):
         if (mark.instance_id, mark.frame) not in {(one[0], one[1]) for one in places}:

@@ -187,6 +187,7 @@ def model_facts(card: ModelCard) -> dict[str, Any]:
         "licence": card.licence,
         "languages": list(card.languages),
         "crops_per_picture": card.crops_per_picture,
+        "crop_px": card.crop_px,
     }
 
 

@@ -63,6 +63,7 @@ POLICY: tuple[Rule, ...] = (
     _rule("GET", "/api/studies/{study_id}/answers", (C,)),
     _rule("GET", "/api/answers/{answer_id}", (C,)),
     _rule("GET", "/api/answers/{answer_id}/stream", (C,)),
+    _rule("GET", "/api/answers/{answer_id}/pictures/{number}.png", (C,)),
     _rule("POST", "/api/answers/{answer_id}/stop", (C,)),
     _rule("GET", "/api/answers/{answer_id}/pdf", (C,)),
     _rule("GET POST", "/api/studies/{study_id}/report", (C,)),

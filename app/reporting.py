@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app import analysis, checklist, sections, sentences
+from app import analysis, checklist, sections, sentences, sources
 from app.auth import Caller
 from app.errors import Refused
 from app.queue import Queue
@@ -36,11 +36,11 @@ def begin(
     """
     with services.database.write(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
-        view = analysis.checked_view(tx, study, view)
+        view = sources.checked_view(tx, study, view)
         report = reports.of_study(tx, study)
         if report is not None and report.is_signed:
             raise Refused("app.study_locked")
-        views = [analysis.checked_view(tx, study, one) for one in fields]
+        views = [sources.checked_view(tx, study, one) for one in fields]
         content = dict(report.content) if report else _empty(study)
         kept = dict(content["sections"])
         for name in sections.names_in(content):

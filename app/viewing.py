@@ -7,7 +7,7 @@ import numpy as np
 
 from app import slides
 from app.wiring import Services
-from dicom.render import View, crop, png, thumbnail
+from dicom.render import View, crop, montage, png, thumbnail
 from dicom.windowing import Window
 from storage import studies
 from storage.database import Tx
@@ -25,14 +25,24 @@ def file_of(services: Services, tx: Tx, instance: Instance) -> bytes:
 
 
 def pictures(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]) -> list[Picture]:
-    """What the reader had open when asking: uint8 (rows, columns, 3), a box cut from native pixels where one is drawn."""
+    """What the model gets of a view: uint8 (rows, columns, 3), in the order in which it is sent.
+
+    The picture that was open, a box cut from native pixels where one is drawn; those that were chosen beside it, each
+    alone or all in one; of a slide its region at several sizes.
+    """
     instance = studies.instance(tx, str(view["instance_id"]), study.owner_id)
     if "slide" in instance.facts:
         series = next(one for one in studies.series(tx, study) if one.id == instance.series_id)
         return slides.pictures(services, slides.glass_of(tx, series), view)
+    shown = [_picture(services, tx, study, one) for one in view.get("sources") or [view]]
+    return [montage(shown)] if view.get("montage") else shown
+
+
+def _picture(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]) -> Picture:
+    instance = studies.instance(tx, str(view["instance_id"]), study.owner_id)
     shown = services.decoder.render(file_of(services, tx, instance), view_of(view))
     box = view.get("box")
-    return [crop(shown, (box[0], box[1], box[2], box[3])) if box else shown]
+    return crop(shown, (box[0], box[1], box[2], box[3])) if box else shown
 
 
 def view_of(view: Mapping[str, Any], *, square: bool = False) -> View:

@@ -1,5 +1,7 @@
 """A frame and a view to what is shown: uint8 RGB. The one way for screen, model and paper."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Protocol
@@ -136,3 +138,45 @@ def crop(picture: Values, box: tuple[float, float, float, float]) -> Values:
     right = int(min(max(box[0] + box[2], left + 1), columns))
     bottom = int(min(max(box[1] + box[3], top + 1), rows))
     return np.ascontiguousarray(picture[top:bottom, left:right])
+
+
+LONGEST_MONTAGE = 2048
+"""Pixels: more are lost again when the model looks at the whole."""
+
+
+def cell_of(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Width and height of a cell that holds pictures of these sizes, smaller where the whole would be too large."""
+    width, height = max(size[0] for size in sizes), max(size[1] for size in sizes)
+    columns, rows = _grid(len(sizes))
+    share = min(1.0, LONGEST_MONTAGE / max(columns * width, rows * height))
+    return max(1, int(width * share)), max(1, int(height * share))
+
+
+def montage_size(cell: tuple[int, int], count: int) -> tuple[int, int]:
+    """Width and height of so many cells."""
+    columns, rows = _grid(count)
+    return columns * cell[0], rows * cell[1]
+
+
+def _grid(count: int) -> tuple[int, int]:
+    columns = math.ceil(math.sqrt(count))
+    return columns, math.ceil(count / columns)
+
+
+def montage(pictures: Sequence[Values]) -> Values:
+    """Pictures row by row in one, each in the middle of its cell and of its own shape, black around: uint8 RGB."""
+    wide, high = cell_of([(one.shape[1], one.shape[0]) for one in pictures])
+    columns, rows = _grid(len(pictures))
+    whole = np.zeros((rows * high, columns * wide, 3), np.uint8)
+    for place, picture in enumerate(pictures):
+        share = min(wide / picture.shape[1], high / picture.shape[0], 1.0)
+        size = (max(1, round(picture.shape[1] * share)), max(1, round(picture.shape[0] * share)))
+        shown = (
+            picture
+            if share == 1
+            else np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+        )
+        top = place // columns * high + (high - size[1]) // 2
+        left = place % columns * wide + (wide - size[0]) // 2
+        whole[top : top + size[1], left : left + size[0]] = shown
+    return whole

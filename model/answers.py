@@ -84,6 +84,8 @@ class ModelCard:
     modalities: tuple[str, ...]
     crops_per_picture: int
     visual_positions: int
+    crop_px: int = 0
+    """Side of each crop that the vision tower is given; 0 where nobody knows."""
 
 
 def never() -> bool:

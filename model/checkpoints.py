@@ -59,6 +59,7 @@ def read_card(folder: Path) -> ModelCard:
         modalities=tuple(facts.get("modalities", ())),
         crops_per_picture=plan.crops,
         visual_positions=plan.visual_positions,
+        crop_px=plan.crop_px,
     )
 
 

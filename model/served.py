@@ -61,6 +61,7 @@ def read_served_card(folder: Path) -> ServedCard:
                         "licence",
                         "crops_per_picture",
                         "visual_positions",
+                        "crop_px",
                     )
                 },
                 languages=tuple(facts["languages"]),

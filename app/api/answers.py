@@ -11,14 +11,16 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from app import analysis, delivery
+from app import analysis, delivery, viewing
 from app.auth import Caller, allow, services_of
 from app.queue import Queue
 from app.wiring import Services
 from app.wording import sentence
+from dicom.render import png
 from dicom.windowing import Function
 from storage import answers, studies
 from storage.answers import OVER, StoredAnswer
+from storage.errors import NotFound
 
 router = APIRouter(tags=["answers"])
 CLINICIAN = allow("clinician")
@@ -28,8 +30,8 @@ PLACE_EVERY_SECONDS = 1.0
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class View(BaseModel):
-    """What the reader had open: picture, frame, window and its curve, inverted or not, what is laid over it, their box."""
+class Source(BaseModel):
+    """One picture: frame, window and its curve, inverted or not, what is laid over it, a part of it."""
 
     instance_id: str = Field(max_length=64)
     frame: int = Field(0, ge=0)
@@ -40,8 +42,16 @@ class View(BaseModel):
     overlays: bool = False
     supplemental: bool = False
     box: tuple[Number, Number, Number, Number] | None = None
+
+
+class View(Source):
+    """What the reader had open, and which pictures they chose to be sent: none named, it is the open one."""
+
     finest_um: float | None = Field(None, gt=0, le=100, allow_inf_nan=False)
     """Of a slide: micrometres to the pixel of the finest picture that is made of the box."""
+    sources: list[Source] = Field(default_factory=list, max_length=40)
+    montage: bool = False
+    """The sources are laid into one picture."""
 
 
 class Asked(BaseModel):
@@ -105,6 +115,19 @@ def one(request: Request, answer_id: str, caller: Caller = CLINICIAN) -> dict[st
         tx.record("answer.read", subject=study.patient_ref, object_type="answer", object_id=answer_id)
         found = as_json(answers.get(tx, study, answer_id), caller.language)
     return {**found, "place": queue_of(request).place(answer_id) if found["state"] == "waiting" else None}
+
+
+@router.get("/api/answers/{answer_id}/pictures/{number}.png", response_class=Response)
+def picture(request: Request, answer_id: str, number: int, caller: Caller = CLINICIAN) -> Response:
+    """A picture as it was sent to the model, made again from the file the same way."""
+    services = services_of(request)
+    with services.database.read(caller.actor) as tx:
+        study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id)
+        shown = viewing.pictures(services, tx, study, answers.get(tx, study, answer_id).view)
+    if not 0 <= number < len(shown):
+        raise NotFound(object="picture")
+    headers = {"cache-control": "private, max-age=600"}
+    return Response(png(shown[number]), media_type="image/png", headers=headers)
 
 
 @router.get("/api/answers/{answer_id}/stream")

@@ -5,6 +5,7 @@ import { fill, find, h } from "./dom";
 import { clock, t } from "./i18n";
 import { icon } from "./icons";
 import { follow } from "./stream";
+import { Sending } from "./sending";
 import type { Room } from "./study";
 import { sizeOf } from "./viewer/picture";
 import { complain, sentenceOf } from "./toast";
@@ -21,6 +22,7 @@ export class Ask {
   private readonly about = h("p", { class: "about small muted num" });
   private readonly withBox = h("input", { type: "checkbox", id: "ask-box" });
   private readonly boxChoice = h("label", { class: "box-choice small", hidden: true }, this.withBox, t("ui.ask.box"));
+  private readonly sending: Sending;
   private readonly send = h("button", { class: "button primary send", type: "submit", "aria-label": t("ui.ask.send"), title: `${t("ui.ask.send")} (Enter)` }, icon("send"));
   /** Other windows of this browser learn that there is something new; only the id of the study travels. */
   private readonly channel = new BroadcastChannel("dfm-answers");
@@ -28,12 +30,13 @@ export class Ask {
   private readonly changed: ((answer: Answer) => void)[] = [];
 
   constructor(private readonly room: Room) {
+    this.sending = new Sending(room);
     const presets = h("div", { class: "presets", role: "group", "aria-label": t("ui.ask.presets") });
     presets.append(
       h("button", { class: "chip caption-chip", type: "button", "data-action": "caption", on: { click: () => void this.ask("captions", {}) } }, icon("caption", 16), t("ui.ask.caption")),
       ...room.page.presets.map((preset) => h("button", { class: "chip", type: "button", "data-preset": preset.id, on: { click: () => void this.ask("questions", { preset: preset.id }) } }, preset.text)),
     );
-    const form = h("form", { class: "composer" }, presets, h("div", { class: "about-row" }, this.about, this.boxChoice), h("div", { class: "field-row" }, this.field, this.send));
+    const form = h("form", { class: "composer" }, presets, this.sending.element, h("div", { class: "about-row" }, this.about, this.boxChoice), h("div", { class: "field-row" }, this.field, this.send));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.submit();
@@ -70,7 +73,14 @@ export class Ask {
     this.about.textContent = viewer?.seen() ? t("ui.ask.about", { what: viewer.words() }) : "";
     const there = viewer?.hasBox() ?? false;
     if (there && this.boxChoice.hidden) this.withBox.checked = true;
-    this.boxChoice.hidden = !there;
+    this.sending.draw();
+    this.boxChoice.hidden = !there || !this.sending.isOpenOnly;
+  }
+
+  /** What a question, or a draft, is about. */
+  view(withBox = !this.boxChoice.hidden && this.withBox.checked): ViewSeen | null {
+    const seen = this.room.viewer()?.seen(withBox);
+    return seen ? this.sending.with(seen) : null;
   }
 
   /** All answers of the study; those still running are followed again. */
@@ -90,7 +100,7 @@ export class Ask {
   }
 
   private async ask(what: "questions" | "captions", content: { question?: string; preset?: string }): Promise<boolean> {
-    const view = this.room.viewer()?.seen(!this.boxChoice.hidden && this.withBox.checked);
+    const view = this.view();
     if (!view) return false;
     this.send.disabled = true;
     try {
@@ -125,6 +135,7 @@ export class Ask {
 
 function viewWords(view: ViewSeen, at: { n: number; of: number } | null): string {
   if (view.pictures) return t("ui.seen.region", { size: sizeOf(view) });
+  if (view.sources?.length) return t(view.montage ? "ui.seen.montage" : "ui.seen.several", { n: view.sources.length });
   return [
     at ? t("ui.seen.slice", at) : t("ui.seen.frame", { n: view.frame + 1 }),
     view.center !== null && view.center !== undefined ? `${Math.round(view.center)}/${Math.round(view.width ?? 0)}` : "",

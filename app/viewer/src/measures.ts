@@ -3,6 +3,7 @@
 import { fill, h } from "./dom";
 import { t } from "./i18n";
 import { icon } from "./icons";
+import { addressOf } from "./sending";
 import type { Room } from "./study";
 import { complain } from "./toast";
 import type { Mark } from "./types";
@@ -41,15 +42,7 @@ export class Measures {
 
   /** A key image as it was marked. */
   private picture(mark: Mark): HTMLElement {
-    const view = mark.view;
-    const asked = new URLSearchParams();
-    if (view?.center !== null && view?.center !== undefined && view.width) {
-      asked.set("center", String(view.center));
-      asked.set("width", String(view.width));
-      if (view.function) asked.set("function", view.function);
-    }
-    for (const name of ["invert", "overlays", "supplemental"] as const) if (view?.[name]) asked.set(name, "true");
-    const address = `/api/instances/${mark.instance_id}/frames/${mark.frame}/rendered.png?${asked}`;
+    const address = addressOf({ center: null, width: null, invert: false, ...mark.view, instance_id: mark.instance_id, frame: mark.frame });
     const place = this.place(mark);
     const words = [t("ui.marks.go_key"), place].filter(Boolean).join(", ");
     return h("button", { class: "key-image", type: "button", "aria-label": words, title: words, on: { click: () => this.go(mark) } }, h("img", { src: address, alt: "", loading: "lazy" }), place && h("span", { class: "small num" }, place));

@@ -112,6 +112,20 @@ export class Viewer implements PictureView {
     return at >= 0 && this.pane.count() > 1 ? { n: at + 1, of: this.pane.count() } : null;
   }
 
+  inWindows = (): ViewSeen[] => {
+    const seen = this.seen();
+    return seen ? this.toolbar.offered(3).map(({ center, width, function: curve }) => ({ ...seen, center, width, function: curve ?? "LINEAR" })) : [];
+  };
+
+  sample(count: number): ViewSeen[] {
+    const seen = this.seen();
+    const lines = this.pane.lines();
+    const many = Math.min(count, lines.length);
+    // The middles of as many equal parts: neither end is more likely to be seen than the rest.
+    const chosen = Array.from({ length: many }, (_, n) => lines[Math.floor(((n + 0.5) * lines.length) / many)]);
+    return seen ? chosen.flatMap((line) => (line ? [{ ...seen, instance_id: line.instance_id, frame: line.frame }] : [])) : [];
+  }
+
   select(mark: Mark): void {
     this.pane.select(mark);
   }

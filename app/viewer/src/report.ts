@@ -69,7 +69,7 @@ export class ReportPanel {
     );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      const view = this.room.viewer()?.seen();
+      const view = this.room.asked();
       if (!view) return;
       button.disabled = true;
       const values = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value).trim()]));

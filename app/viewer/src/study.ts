@@ -15,7 +15,7 @@ import { complain } from "./toast";
 import { dropTarget, Uploads } from "./upload";
 import type { Answer, Manifest, SeriesLine, SlideManifest, StudyPage, ViewSeen, ZoomBox } from "./types";
 import { MarkStore } from "./viewer/mark_store";
-import type { PictureView } from "./viewer/picture";
+import { sentOf, type PictureView } from "./viewer/picture";
 
 type TabName = "ask" | "report" | "evidence" | "marks";
 
@@ -25,8 +25,10 @@ export interface Room {
   readonly page: StudyPage;
   readonly marks: MarkStore;
   viewer(): PictureView | null;
+  /** What is open, with the pictures that were chosen to be sent. */
+  asked(): ViewSeen | null;
   /** Bring the picture that an answer was about back to the screen, with the model's boxes. */
-  showSeen(answer: Answer, chosen?: ZoomBox): Promise<void>;
+  showSeen(answer: Answer, chosen?: ZoomBox, picture?: number): Promise<void>;
   showEvidence(answer: Answer): void;
   /** Bring a picture to the screen, whichever series it is in. */
   showPicture(view: ViewSeen): Promise<void>;
@@ -68,6 +70,7 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage)
     page,
     marks,
     viewer: () => viewer,
+    asked: () => ask.view(false),
     showSeen,
     showPicture,
     showEvidence: (answer) => {
@@ -90,6 +93,7 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage)
   const tabs = tabList(panel, { ask: ask.element, report: report.element, marks: measures.element, evidence: evidence.element });
   room.showState(page.report?.state ?? page.study.state, page.report?.version ?? null);
 
+  marks.onChange(() => ask.onView());
   const events = { changed: () => (ask.onView(), markRail(rail, viewer?.seriesId() ?? "")) };
   let opening = 0;
 
@@ -120,10 +124,11 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage)
     markRail(rail, line.series_id);
   }
 
-  async function showSeen(answer: Answer, chosen?: ZoomBox): Promise<void> {
-    if (!answer.view) return;
-    await showPicture(answer.view);
-    viewer?.showRegions(evidence.regions(answer, chosen));
+  async function showSeen(answer: Answer, chosen?: ZoomBox, picture = 0): Promise<void> {
+    const view = sentOf(answer)[picture] ?? answer.view;
+    if (!view) return;
+    await showPicture(view);
+    viewer?.showRegions(evidence.regions(answer, chosen, picture));
     viewer?.toggleRegions(true);
   }
 

@@ -142,6 +142,12 @@ export interface ViewSeen {
   pictures?: SentPicture[] | null;
   /** The number of a field of a reading plan. */
   field?: number | null;
+  /** The pictures that were chosen to be sent, in their order; none: the one that was open. */
+  sources?: ViewSeen[];
+  /** They were laid into one. */
+  montage?: boolean;
+  /** Size of the picture that was sent, and what one of its pixels covers. */
+  sent?: { width: number; height: number; mm_per_pixel: [number, number] | null };
 }
 
 /** Fields that are proposed on the tissue of a slide. */
@@ -175,7 +181,7 @@ export interface Answer {
   text: string | null;
   view: ViewSeen | null;
   boxes: ZoomBox[];
-  model: { name: string; fingerprint: string; architecture: "v1" | "v2"; demonstration: boolean } | null;
+  model: { name: string; fingerprint: string; architecture: "v1" | "v2"; demonstration: boolean; crop_px?: number } | null;
   failure: { code: string; sentence: string } | null;
   asked_by: string;
   created_at: string;

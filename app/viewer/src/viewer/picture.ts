@@ -22,6 +22,10 @@ export interface PictureView {
   showView(view: ViewSeen): Promise<boolean>;
   showRegions(regions: Region[]): void;
   toggleRegions(on?: boolean): void;
+  /** The picture that is open in several of the windows it is offered in. */
+  inWindows?(): ViewSeen[];
+  /** So many pictures of what can be leafed through, evenly apart. */
+  sample?(count: number): ViewSeen[];
   /** Point out a mark among those on the screen. */
   select?(mark: Mark): void;
   destroy(): void;
@@ -31,11 +35,21 @@ export interface PictureView {
 export function inPicture(answer: Answer, box: { picture: number; x: number; y: number; width: number; height: number }): typeof box {
   const { view } = answer;
   const sent = view?.pictures?.[box.picture];
-  if (!view?.box || !sent) return box;
+  const part = sentOf(answer)[box.picture]?.box;
+  // Of other pictures a box was cut in whole pixels; its crops begin where it does.
+  if (!sent) return part ? { ...box, x: box.x + Math.max(0, Math.trunc(part[0])), y: box.y + Math.max(0, Math.trunc(part[1])) } : box;
+  if (!view?.box) return box;
   const [left, top, width, height] = view.box;
   const across = width / sent.width;
   const down = height / sent.height;
   return { ...box, x: left + box.x * across, y: top + box.y * down, width: box.width * across, height: box.height * down };
+}
+
+/** The pictures that went to the model, each as the view that it shows; of several laid into one, the one that was open. */
+export function sentOf(answer: Answer): ViewSeen[] {
+  const { view } = answer;
+  if (!view) return [];
+  return view.sources?.length && !view.montage ? view.sources : [view];
 }
 
 /** 0.8 × 1.2 mm or 240 × 180 µm, pixels where nobody knows; from the resolution of the finest picture that was sent. */

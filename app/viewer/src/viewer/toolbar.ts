@@ -136,6 +136,12 @@ export class Toolbar {
     this.stacks.value = String(stack);
   }
 
+  /** The first windows that differ: the file's, then the usual ones of the region. */
+  offered(most: number): WindowValue[] {
+    const seen = new Set<string>();
+    return this.presets.filter((one) => !seen.has(`${one.center}/${one.width}`) && seen.add(`${one.center}/${one.width}`)).slice(0, most);
+  }
+
   preset = (n: number): WindowValue | null => this.presets[n] ?? null;
 }
 
