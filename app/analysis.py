@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app import sections
+from app import scope, sections
 from app.auth import Caller
 from app.errors import Refused
 from app.queue import Queue
@@ -39,8 +39,12 @@ def ask(
     question: str | None,
     preset: str | None,
     view: Mapping[str, Any],
+    overridden: Sequence[str] = (),
 ) -> StoredAnswer:
-    """Put a question about what is open; raises Refused for one that is empty or too long."""
+    """Put a question about what is open; raises Refused for one that is empty or too long, or a picture out of scope.
+
+    overridden: warnings of the gate that the asker has seen and goes beyond
+    """
     text = (
         next((one.text for one in presets() if one.id == preset), None)
         if preset
@@ -51,14 +55,25 @@ def ask(
         raise Refused("app.invalid", what="question")
     if len(text) > limit:
         raise Refused("app.too_long", found=len(text), limit=limit)
-    return _begin(services, queue, caller, study_id, kind="question", question=text, view=view)
+    going_beyond = scope.check(services, caller, study_id, [view], overridden)
+    return _begin(
+        services, queue, caller, study_id, kind="question", question=text, view=view, overridden=going_beyond
+    )
 
 
 def describe(
-    services: Services, queue: Queue, caller: Caller, study_id: str, view: Mapping[str, Any]
+    services: Services,
+    queue: Queue,
+    caller: Caller,
+    study_id: str,
+    view: Mapping[str, Any],
+    overridden: Sequence[str] = (),
 ) -> StoredAnswer:
-    """Ask for one sentence about what is open."""
-    return _begin(services, queue, caller, study_id, kind="caption", question=None, view=view)
+    """Ask for one sentence about what is open; raises Refused for a picture out of scope."""
+    going_beyond = scope.check(services, caller, study_id, [view], overridden)
+    return _begin(
+        services, queue, caller, study_id, kind="caption", question=None, view=view, overridden=going_beyond
+    )
 
 
 def _begin(
@@ -70,11 +85,13 @@ def _begin(
     kind: Kind,
     question: str | None,
     view: Mapping[str, Any],
+    overridden: Sequence[str],
 ) -> StoredAnswer:
     with services.database.write(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
         stated = checked_view(tx, study, view)
         kept = new_answer(services, tx, study, kind=kind, question=question, view=stated)
+        scope.record(tx, study, kept.id, overridden)
         queue.enqueue(tx, kept.id, urgent=study.urgent)
     return kept
 

@@ -47,6 +47,21 @@ STATUS = {
     "app.identity_missing": 409,
     "app.checklist": 409,
     "app.upload_state": 409,
+    **{
+        f"scope.{code}": 409
+        for code in (
+            "not_acquired",
+            "page",
+            "not_human",
+            "blank",
+            "localizer",
+            "no_tissue",
+            "raw",
+            "burned_in",
+            "modality",
+            "region",
+        )
+    },
 }
 
 

@@ -186,6 +186,7 @@ def model_facts(card: ModelCard) -> dict[str, Any]:
         "demonstration": card.demonstration,
         "licence": card.licence,
         "languages": list(card.languages),
+        "modalities": list(card.modalities),
         "crops_per_picture": card.crops_per_picture,
         "crop_px": card.crop_px,
     }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app import analysis, checklist, sections, sentences, sources
+from app import analysis, checklist, scope, sections, sentences, sources
 from app.auth import Caller
 from app.errors import Refused
 from app.queue import Queue
@@ -29,11 +29,14 @@ def begin(
     view: Mapping[str, Any],
     typed: Mapping[str, str] | None = None,
     fields: Sequence[Mapping[str, Any]] = (),
+    overridden: Sequence[str] = (),
 ) -> tuple[Report, list[str]]:
-    """Begin the report, or draft it anew, section by section; raises Refused once it is signed.
+    """Begin the report, or draft it anew, section by section; raises Refused once it is signed, or out of scope.
 
     typed: what the person wrote into sections of their own; fields: views of a slide to be read one after another
+    overridden: warnings of the gate that the person goes beyond (`scope.check`)
     """
+    going_beyond = scope.check(services, caller, study_id, [view, *fields], overridden)
     with services.database.write(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
         view = sources.checked_view(tx, study, view)
@@ -63,6 +66,7 @@ def begin(
         )
         told = {"indication": indication, "history": history}
         asked = analysis.draft(services, queue, study, tx, report.id, told=told, view=view, fields=views)
+        scope.record(tx, study, asked[0], going_beyond)
     return report, asked
 
 

@@ -103,6 +103,10 @@ class Settings(BaseSettings):
         6.0, description="Seconds without a sign of life after which another worker takes over."
     )
     max_new_tokens: int = Field(512, description="Most tokens in one answer.")
+    scope_gate: Literal["rules", "warn", "off"] = Field(
+        "rules",
+        description="Gate before the model: rules refuses or warns by what a picture is, warn lets all be overridden.",
+    )
     question_characters: int = Field(2000, description="Most characters in one question.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
 

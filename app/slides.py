@@ -5,6 +5,7 @@ kept beside it, sealed too, so that lists, tissue search and the first look need
 """
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -207,6 +208,18 @@ def fields(services: Services, glass: Glass, magnification: float, most: int) ->
         "tissue": round(float(mask.mean()), 4),
         "fields": [{"box": list(one.box), "coverage": one.coverage} for one in found],
     }
+
+
+def holds_tissue(overview: bytes, facts: Mapping[str, Any], box: Sequence[float] | None) -> bool:
+    """Whether tissue is found in a region, as far as the overview shows. overview: JPEG of the whole slide"""
+    with Image.open(BytesIO(overview), formats=("JPEG",)) as whole:
+        mask = tissue_mask(np.asarray(whole.convert("RGB")))
+    largest, (rows, columns) = facts["levels"][0], mask.shape
+    left, top, width, height = inside(facts, box)
+    across, down = columns / largest["width"], rows / largest["height"]
+    x, y = int(left * across), int(top * down)
+    right, bottom = math.ceil((left + width) * across), math.ceil((top + height) * down)
+    return bool(mask[y : max(bottom, y + 1), x : max(right, x + 1)].any())
 
 
 def pictures(services: Services, glass: Glass, view: Mapping[str, Any]) -> list[Picture]:

@@ -12,7 +12,7 @@ import queue
 import resource
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -133,9 +133,14 @@ class Decoder:
         """
         return self._ask("measure", source, index=index, kind=kind, points=points, stated_mm=stated_mm)[0]
 
-    def scope(self, source: Source, view: View | None = None) -> dict[str, Any]:
-        """What one frame is (`Scope` as plain JSON), by header and by its pixels as they are shown."""
-        return self._ask("scope", source, view=asdict(view or View()))[0]
+    def scope(
+        self, source: Source, view: View | None = None, box: Sequence[float] | None = None
+    ) -> dict[str, Any]:
+        """What one frame is (`Scope` as plain JSON), by header and by its pixels as they are shown.
+
+        box: x, y, width, height in pixels of what is asked about; without it, all of the frame
+        """
+        return self._ask("scope", source, view=asdict(view or View()), box=box)[0]
 
     def _ask(self, verb: str, source: Source, **arguments: Any) -> tuple[dict[str, Any], bytes]:
         with self._arriving if verb in _ARRIVING else contextlib.nullcontext():
@@ -351,13 +356,17 @@ def _measure(
     return found, b""
 
 
-def _scope(source: Source, limits: Limits, view: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    from dicom.render import render
+def _scope(
+    source: Source, limits: Limits, view: dict[str, Any], box: list[float] | None
+) -> tuple[dict[str, Any], bytes]:
+    from dicom.render import crop, render
     from dicom.scope import scope_of
 
     opened = open_source(source, limits)
     dataset = opened.dataset if isinstance(opened, Instance) else None
-    return scope_of(dataset, render(opened, _view(view))).as_json(), b""
+    shown = render(opened, _view(view))
+    part = crop(shown, (box[0], box[1], box[2], box[3])) if box else None
+    return scope_of(dataset, shown, part).as_json(), b""
 
 
 _VERBS: dict[str, Any] = {

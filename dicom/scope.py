@@ -65,17 +65,25 @@ class Scope:
         return {"modality": self.modality, "region": self.region, "findings": list(self.findings)}
 
 
-def scope_of(dataset: Dataset | None, shown: Values) -> Scope:
-    """dataset: None for a picture without a header; shown: uint8 (rows, columns, 3), as it is rendered."""
-    gray = shown.astype(np.float32).mean(axis=2)
+def scope_of(dataset: Dataset | None, shown: Values, part: Values | None = None) -> Scope:
+    """What a picture is, and whether the part of it that is asked about shows anything.
+
+    dataset: None for a picture without a header
+    shown, part: uint8 (rows, columns, 3), as it is rendered; without a part, all of it
+    """
+    gray = _gray(shown)
     header = _by_header(dataset) if dataset is not None else {}
-    found = {"blank": is_blank(gray), "page": is_page(gray), **header}
+    found = {"blank": is_blank(gray if part is None else _gray(part)), "page": is_page(gray), **header}
     modality = clean(value_of(dataset, "Modality")).upper() if dataset is not None else ""
     return Scope(
         modality=modality if modality.isalnum() and len(modality) <= 16 else "",
         region=_region(dataset) if dataset is not None else "",
         findings=tuple(name for name in FINDINGS if found.get(name)),
     )
+
+
+def _gray(shown: Values) -> Values:
+    return np.asarray(shown.astype(np.float32).mean(axis=2))
 
 
 def _by_header(dataset: Dataset) -> dict[str, bool]:

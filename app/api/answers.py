@@ -54,18 +54,23 @@ class View(Source):
     """The sources are laid into one picture."""
 
 
+OVERRIDDEN: Any = Field(default_factory=list, max_length=20, description="Warnings of the gate to go beyond.")
+
+
 class Asked(BaseModel):
     """A question in words, or a preset by its id."""
 
     question: str | None = Field(None, max_length=60_000)
     preset: str | None = Field(None, max_length=40)
     view: View
+    overridden: list[str] = OVERRIDDEN
 
 
 class Described(BaseModel):
     """What is to be described."""
 
     view: View
+    overridden: list[str] = OVERRIDDEN
 
 
 def queue_of(request: Request) -> Queue:
@@ -85,6 +90,7 @@ def ask(request: Request, study_id: str, asked: Asked, caller: Caller = CLINICIA
         question=asked.question,
         preset=asked.preset,
         view=asked.view.model_dump(),
+        overridden=asked.overridden,
     )
     return {"answer_id": kept.id, "place": queue_of(request).place(kept.id)}
 
@@ -93,7 +99,7 @@ def ask(request: Request, study_id: str, asked: Asked, caller: Caller = CLINICIA
 def describe(request: Request, study_id: str, asked: Described, caller: Caller = CLINICIAN) -> dict[str, Any]:
     """Ask for one sentence about what is open."""
     kept = analysis.describe(
-        services_of(request), queue_of(request), caller, study_id, asked.view.model_dump()
+        services_of(request), queue_of(request), caller, study_id, asked.view.model_dump(), asked.overridden
     )
     return {"answer_id": kept.id, "place": queue_of(request).place(kept.id)}
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from app import delivery, reporting, sentences
-from app.api.answers import View, pdf_response, queue_of
+from app.api.answers import OVERRIDDEN, View, pdf_response, queue_of
 from app.auth import Caller, allow, services_of
 from app.errors import Refused
 from app.wording import sentence
@@ -32,6 +32,7 @@ class Drafted(BaseModel):
     macroscopy: str = TEXT
     view: View
     fields: list[View] = Field(default_factory=list, max_length=MOST_FIELDS)
+    overridden: list[str] = OVERRIDDEN
 
 
 class Edited(BaseModel):
@@ -74,6 +75,7 @@ def draft(request: Request, study_id: str, wanted: Drafted, caller: Caller = CLI
         typed={name: getattr(wanted, name) for name in ("technique", "comparison", "specimen", "macroscopy")},
         view=wanted.view.model_dump(),
         fields=[one.model_dump() for one in wanted.fields],
+        overridden=wanted.overridden,
     )
     return {"report_id": report.id, "version": report.version, "answer_ids": asked}
 

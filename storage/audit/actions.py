@@ -30,6 +30,8 @@ ACTIONS: dict[str, str] = {
     "mark.added": "110103",
     "mark.removed": "110105",
     "answer.asked": "110103",
+    "answer.scope_overridden": "110103",
+    "answer.out_of_scope": "110103",
     "answer.started": "110103",
     "answer.finished": "110103",
     "answer.stopped": "110103",

@@ -108,18 +108,22 @@ class Exchange:
         return get(self.page, f"/api/answers/{self.id}")
 
 
-def ask(page: Page, question: str) -> Exchange:
-    """Type a question and press Enter."""
+def ask(page: Page, question: str, *, beyond: bool = False) -> Exchange:
+    """Type a question and press Enter; beyond: go on at the warning that follows."""
     before = page.locator("article.exchange").count()
     page.fill("textarea.question", question)
     page.press("textarea.question", "Enter")
+    if beyond:
+        page.click("dialog.beyond button[value=beyond]", timeout=LONG_MS)
     return _newest(page, before)
 
 
-def caption(page: Page) -> Exchange:
-    """One click."""
+def caption(page: Page, *, beyond: bool = False) -> Exchange:
+    """One click; beyond: go on at the warning that follows."""
     before = page.locator("article.exchange").count()
     page.click("[data-action=caption]")
+    if beyond:
+        page.click("dialog.beyond button[value=beyond]", timeout=LONG_MS)
     return _newest(page, before)
 
 
@@ -128,12 +132,14 @@ def _newest(page: Page, before: int) -> Exchange:
     return Exchange(page, str(page.locator("article.exchange").last.get_attribute("data-answer")))
 
 
-def draft_report(page: Page, indication: str, history: str) -> None:
-    """Ask for findings and impression and wait until both can be edited."""
+def draft_report(page: Page, indication: str, history: str, *, beyond: bool = False) -> None:
+    """Ask for findings and impression and wait until both can be edited; beyond: go on at the warning that follows."""
     page.click("#tab-report")
     page.fill("#report-indication", indication)
     page.fill("#report-history", history)
     page.click("form.report-form button[type=submit]")
+    if beyond:
+        page.click("dialog.beyond button[value=beyond]", timeout=LONG_MS)
     page.wait_for_selector("[data-section=impression][contenteditable]", timeout=LONG_MS)
 
 

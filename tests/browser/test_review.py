@@ -70,8 +70,8 @@ def test_researchers_judge_without_learning_who_it_is(house: House, watcher: Wat
     pages.sign_in(page, "dr.lee")
     study_id = pages.upload(page, film)
     pages.open_study(page, study_id)
-    pages.ask(page, QUESTION).wait_until("done")
-    pages.draft_report(page, INDICATION, HISTORY)
+    pages.ask(page, QUESTION, beyond=True).wait_until("done")
+    pages.draft_report(page, INDICATION, HISTORY, beyond=True)
     pages.add_to_section(page, "impression", TYPED)
     pages.sign(page)
     report_id = pages.get(page, f"/api/studies/{study_id}/report")["id"]

@@ -84,9 +84,9 @@ def test_questions_too_long_or_too_many_are_taken_calmly(page: Page) -> None:
     assert len(question.input_value()) == LONG
     expect(cards).to_have_count(already)
 
-    first = pages.caption(page)
+    first = pages.caption(page, beyond=True)
     first.wait_until_speaking()
-    second = pages.ask(page, "What modality is this?")
+    second = pages.ask(page, "What modality is this?", beyond=True)
     state = first.kept()["state"]
 
     assert state == "running", "the second question did not fall inside the first answer"
@@ -112,7 +112,7 @@ def begin(page: Page) -> None:
         "#report-indication, [data-section=impression][contenteditable]", timeout=pages.LONG_MS
     )
     if page.locator("#report-indication").count():
-        pages.draft_report(page, "Cough", "None")
+        pages.draft_report(page, "Cough", "None", beyond=True)
 
 
 def type_into_findings(page: Page, words: str) -> None:

@@ -52,7 +52,7 @@ def test_an_answer_survives_a_reload_of_the_page(house: House, watcher: Watcher)
     page = watcher.person(house.address)
     pages.sign_in(page, "dr.choi")
     pages.open_study(page, pages.upload(page, Path(get_testdata_file("MR_small.dcm"))))
-    exchange = pages.caption(page)
+    exchange = pages.caption(page, beyond=True)
     before = exchange.wait_until_speaking()
 
     with page.expect_navigation(wait_until="commit"):
@@ -93,7 +93,7 @@ def test_a_worker_that_is_killed_is_taken_over(house: House, watcher: Watcher) -
     pages.sign_in(page, "dr.lee")
     pages.open_study(page, pages.upload(page, Path(get_testdata_file("US1_UNCR.dcm"))))
     (worker,) = (one for one in house.running if "work" in one.args and one.poll() is None)
-    exchange = pages.caption(page)
+    exchange = pages.caption(page, beyond=True)
     exchange.wait_until_speaking()
     assert exchange.kept()["state"] == "running", "the kill did not fall inside the answer"
 

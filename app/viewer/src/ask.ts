@@ -1,6 +1,7 @@
 /** Asking: the question and the picture it is about, the answer as it is written, how it ended. */
 
 import { get, post } from "./api";
+import { beyond } from "./beyond";
 import { fill, find, h } from "./dom";
 import { clock, t } from "./i18n";
 import { icon } from "./icons";
@@ -104,8 +105,9 @@ export class Ask {
     if (!view) return false;
     this.send.disabled = true;
     try {
-      const { answer_id } = await post<{ answer_id: string }>(`/api/studies/${this.room.studyId}/${what}`, { ...content, view });
-      this.show(await get<Answer>(`/api/answers/${answer_id}`));
+      const asked = await beyond((overridden) => post<{ answer_id: string }>(`/api/studies/${this.room.studyId}/${what}`, { ...content, view, overridden }));
+      if (!asked) return false;
+      this.show(await get<Answer>(`/api/answers/${asked.answer_id}`));
       this.list.scrollTop = this.list.scrollHeight;
       this.channel.postMessage(this.room.studyId);
       return true;

@@ -1,6 +1,7 @@
 /** The report: asked for, drafted, edited in place as a document, checked, signed, amended. */
 
 import { ApiError, get, post } from "./api";
+import { beyond } from "./beyond";
 import { Draft } from "./draft";
 import { DifferenceView } from "./difference";
 import { fill, h } from "./dom";
@@ -73,8 +74,12 @@ export class ReportPanel {
       if (!view) return;
       button.disabled = true;
       const values = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value).trim()]));
-      post<{ report_id: string; answer_ids: string[] }>(`/api/studies/${this.room.studyId}/report`, { ...values, view, fields: plan?.views() ?? [] }).then(
-        ({ answer_ids }) => this.follow(answer_ids),
+      const fields = plan?.views() ?? [];
+      beyond((overridden) => post<{ report_id: string; answer_ids: string[] }>(`/api/studies/${this.room.studyId}/report`, { ...values, view, fields, overridden })).then(
+        (begun) => {
+          if (begun) this.follow(begun.answer_ids);
+          else button.disabled = false;
+        },
         (error: unknown) => {
           button.disabled = false;
           complain(error);
