@@ -47,6 +47,8 @@ STATUS = {
     "app.identity_missing": 409,
     "app.checklist": 409,
     "app.upload_state": 409,
+    "identity.in_file": 422,
+    "identity.in_details": 422,
     **{
         f"scope.{code}": 409
         for code in (

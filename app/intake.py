@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 
-from app import headerless, slides
+from app import headerless, identity, slides
 from app.auth import Caller
 from app.errors import Refused
 from app.grouping import new_study
@@ -140,6 +140,7 @@ class Intake:
         with self._lock:
             if receiving.state != "needs_details":
                 raise Refused("app.upload_state")
+            details = identity.described(self.services, details)
             receiving.state = "reading"
         self._note(receiving)
         with self.services.database.write(receiving.caller.actor) as tx:
@@ -205,7 +206,8 @@ class Intake:
                 continue
             try:
                 facts = self.services.decoder.inspect(media.path)
-            except DicomError as error:
+                facts = identity.admitted(self.services, media.path, facts)
+            except (DicomError, Refused) as error:
                 self._refuse(receiving, number, error)
                 continue
             finally:
@@ -241,11 +243,11 @@ class Intake:
         caller, services = receiving.caller, self.services
         owner = caller.user.id
         first = files[members[0].handle].facts
-        identity = dict(first["identity"])
-        if any(files[m.handle].facts["identity"]["patient_id"] != identity["patient_id"] for m in members):
+        whose = dict(first["identity"])
+        if any(files[m.handle].facts["identity"]["patient_id"] != whose["patient_id"] for m in members):
             raise Refused("storage.wrong_patient")
         with services.database.write(caller.actor) as tx:
-            patient_id = self._patient(tx, receiving, identity, studies.find_by_uid(tx, owner, uid))
+            patient_id = self._patient(tx, receiving, whose, studies.find_by_uid(tx, owner, uid))
             key = tx.patient_key(patient_id)
             known = {one.sha256 for one in files.values() if studies.instance_known(tx, owner, one.sha256)}
             tx.record(
@@ -273,21 +275,33 @@ class Intake:
             study_id, _ = studies.put(
                 tx, owner, patient_id, new_study(uid, everything, digests), study_id=receiving.study_id
             )
+            self._note_identity(tx, patient_id, study_id, len(kept))
         receiving.found.append(study_id)
 
-    def _patient(
-        self, tx: Tx, receiving: Receiving, identity: Mapping[str, Any], study_id: str | None
-    ) -> str:
+    def _patient(self, tx: Tx, receiving: Receiving, whose: Mapping[str, Any], study_id: str | None) -> str:
         """The patient these files belong to; raises WrongPatient before anything of them is kept.
 
         study_id: a study that has the same UID already
         """
         owner = receiving.caller.user.id
-        patient_id = patients.add(tx, owner, identity)
+        patient_id = patients.add(tx, owner, whose)
         joined = receiving.study_id or study_id
         if joined is not None and studies.get(tx, joined, owner).patient_id != patient_id:
             raise WrongPatient()
         return patient_id
+
+    def _note_identity(self, tx: Tx, patient_id: str, study_id: str, files: int) -> None:
+        """Say in the commit of a study by which rule its files were taken in, where it changed or sifted them."""
+        rule = self.services.settings.identity
+        if rule != "keep":
+            tx.record(
+                "study.identity",
+                subject=tx.ref(patient_id),
+                object_type="study",
+                object_id=study_id,
+                reason=rule,
+                files=files,
+            )
 
     def _members_before(self, tx: Tx, owner: str, uid: str) -> list[Member]:
         """The files a study holds already, to be grouped anew together with what comes."""
@@ -325,6 +339,7 @@ class Intake:
                 services.files.note(tx, patient_id, file)
                 slides.note_overview(services, tx, patient_id, facts)
             study_id, _ = studies.put(tx, caller.user.id, patient_id, study, study_id=receiving.study_id)
+            self._note_identity(tx, patient_id, study_id, len(kept))
         for (_, path, _), (file, facts) in zip(receiving.pictures, kept, strict=True):
             if "slide" in facts:
                 slides.adopt(services, slides.Glass(facts["slide"], patient_id, key, (file.sha256,)), path)
@@ -332,7 +347,7 @@ class Intake:
         receiving.pictures.clear()
         self._end(receiving, "done")
 
-    def _refuse(self, receiving: Receiving, number: int, error: DicomError) -> None:
+    def _refuse(self, receiving: Receiving, number: int, error: DicomError | Refused) -> None:
         """One file is refused with its reason, in the page and in the record; the others go on."""
         facts = {name: value for name, value in error.facts.items() if isinstance(value, int | str | bool)}
         receiving.refused.append({"n": number, "code": error.code, "facts": facts})

@@ -61,6 +61,10 @@ class Settings(BaseSettings):
         64 << 30,
         description="Most bytes of plaintext copies of slides that are being read; wiped when unused.",
     )
+    identity: Literal["keep", "pseudonymise", "refuse"] = Field(
+        "keep",
+        description="Identity in what is uploaded: keep it, pseudonymise each file before it is kept, or refuse files that carry it.",
+    )
     decoders: int = Field(2, description="Limited processes that decode pictures.")
     decoder_memory_bytes: int = Field(4 << 30, description="Address space of each of them, in bytes.")
     model_path: Path | None = Field(

@@ -27,7 +27,7 @@ from dicom.guard import number
 from dicom.naming import named_in, value_of
 from dicom.profile import BASIC, CODES, Options, basic_profile, rules
 from dicom.text import clean
-from dicom.uids import derived_uid
+from dicom.uids import derived_uid, patient_of, pseudonym_of
 
 METHOD = "Dragonfly-Med, PS3.15 E.1 2024e"
 _DUMMY: dict[str, Any] = {
@@ -84,13 +84,18 @@ def deidentify(dataset: Dataset, secret: bytes, options: Options = BASIC) -> tup
     for keyword in ("SOPClassUID", "SOPInstanceUID"):
         if not value_of(dataset, keyword):
             raise InvalidHeader(keyword=keyword)
-    cleaning = _Cleaning(secret, options, _days(dataset, secret), tuple(named_in(dataset)))
+    patient = _patient(dataset)
+    cleaning = _Cleaning(secret, options, offset_of(patient, secret), tuple(named_in(dataset)))
+    called = options.pseudonym
+    if options.keyed_pseudonym:
+        # Nobody is known by nothing: without a number or a name each study is a patient of its own.
+        called = pseudonym_of(patient or clean(value_of(dataset, "StudyInstanceUID")), secret)
     if options.clean_pixels and blank_bands(dataset):
         cleaning.removed.append(Removed("PixelData", "C"))
     _cut_tail(dataset)
     _scrub(dataset, cleaning, all_texts=False)
-    if options.pseudonym:
-        dataset.PatientName = dataset.PatientID = options.pseudonym
+    if called:
+        dataset.PatientName = dataset.PatientID = called
     _say_so(dataset, options)
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", "")
@@ -104,9 +109,9 @@ def deidentify(dataset: Dataset, secret: bytes, options: Options = BASIC) -> tup
     return out.getvalue(), cleaning.removed
 
 
-def _days(dataset: Dataset, secret: bytes) -> int:
-    patient = [clean(value_of(dataset, keyword)) for keyword in ("IssuerOfPatientID", "PatientID")]
-    return offset_of("\n".join(patient if patient[1] else [clean(value_of(dataset, "PatientName"))]), secret)
+def _patient(dataset: Dataset) -> str:
+    known = (clean(value_of(dataset, one)) for one in ("IssuerOfPatientID", "PatientID", "PatientName"))
+    return patient_of(*known)
 
 
 def _say_so(dataset: Dataset, options: Options) -> None:
@@ -167,6 +172,11 @@ def readable(dataset: Dataset, tag: BaseTag) -> DataElement | None:
         return dataset[tag]
     except Exception:
         return None
+
+
+def is_dummy(element: DataElement) -> bool:
+    """Whether its value is the one that stands for a removed one."""
+    return element.VR in _DUMMY and element.value == _DUMMY[element.VR]
 
 
 def action_of(tag: BaseTag, element: DataElement | None, options: Options, *, all_texts: bool = False) -> str:

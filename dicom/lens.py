@@ -1,5 +1,6 @@
 """What of a file tells whose it is: attributes and kinds, never a value. The list a person sees before it is kept."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,32 +10,52 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
-from dicom.deidentify import action_of, readable
-from dicom.naming import NAMING, PER_FRAME
+from dicom.deidentify import action_of, is_dummy, readable
+from dicom.naming import NAMING, PER_FRAME, value_of
 from dicom.profile import BASIC
+from dicom.text import clean
 
 KINDS = ("person", "number", "date", "uid", "private", "drawing", "text", "other")
 _BY_VR = {"PN": "person", "DA": "date", "TM": "date", "DT": "date", "AS": "date", "UI": "uid"}
 _TEXTS = frozenset(["LO", "SH", "ST", "LT", "UT", "UC", "AE", "UR", "CS", "SQ"])
 
 
+_WHO = frozenset(["person", "number", "private", "drawing"])
+_DESCRIBING = re.compile(r"^Patient(?!Sex|Age|Size|Weight|BodyMass|Position|Orientation|Species|Breed|State)")
+_PSEUDONYMS = frozenset(["PatientName", "PatientID"])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """An attribute that the basic profile would not leave as it is: its kind (one of KINDS) and in how many places."""
+    """An attribute that the basic profile would not leave as it is: its kind (one of KINDS) and in how many places.
+
+    identifies: whether somebody could be known by it alone; dates of the study, UIDs and descriptions tell only
+        whoever has other records beside them
+    """
 
     attribute: str
     kind: str
     places: int
+    identifies: bool
 
 
 def told_by(dataset: Dataset) -> list[Told]:
     """Everything with a value that identity could be read from, persons first."""
     found = Counter(_found(dataset, all_texts=False))
+    # Of a file that says so of itself, name and number of the patient are words that stand for them.
+    removed = clean(value_of(dataset, "PatientIdentityRemoved")).upper() == "YES"
     told = [
-        Told(attribute=attribute, kind=kind, places=places) for (attribute, kind), places in found.items()
+        Told(
+            attribute=attribute,
+            kind=kind,
+            places=places,
+            identifies=(kind in _WHO or bool(_DESCRIBING.match(attribute)))
+            and not (removed and attribute in _PSEUDONYMS),
+        )
+        for (attribute, kind), places in found.items()
     ]
     if any(dataset.preamble or b""):
-        told.append(Told(attribute="preamble", kind="other", places=1))
+        told.append(Told(attribute="preamble", kind="other", places=1, identifies=True))
     return sorted(told, key=lambda one: (KINDS.index(one.kind), one.attribute))
 
 
@@ -42,7 +63,7 @@ def _found(dataset: Dataset, *, all_texts: bool) -> Iterator[tuple[str, str]]:
     for tag in sorted(dataset.keys()):
         element = readable(dataset, tag)
         action = action_of(tag, element, BASIC, all_texts=all_texts)
-        if element is not None and element.is_empty:
+        if element is not None and (element.is_empty or is_dummy(element)):
             continue
         nested = element is not None and element.VR == "SQ"
         if action and not (nested and action in ("U", "D")):

@@ -21,6 +21,7 @@ _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", *_TIFF)
 BITS_PER_SAMPLE = 258
 _BLOCKS = frozenset(["exif", "comment", "xmp", "photoshop", "icc_profile"])
 """What stands beside the pixels under a name of its own; other texts of a PNG are named by whoever wrote it."""
+_COLORS = frozenset(["icc_profile"])
 # How a stated orientation is undone (TIFF 6.0, Orientation).
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -77,7 +78,10 @@ class Photo:
             blocks = {name for name in opened.info if name in _BLOCKS}
             blocks |= {"text" for name, value in opened.info.items() if isinstance(value, str)}
             blocks |= {"exif"} if opened.getexif() else set()
-        return [{"attribute": name, "kind": "other", "places": 1} for name in sorted(blocks)]
+        return [
+            {"attribute": name, "kind": "other", "places": 1, "identifies": name not in _COLORS}
+            for name in sorted(blocks)
+        ]
 
     def drawn(self, index: int) -> None:
         """Nothing lies over it."""

@@ -30,6 +30,8 @@ class Options:
     clean_descriptors: descriptions stay as far as their words are known not to name anybody
     clean_pixels: bands where devices write the patient's name are blanked
     pseudonym: stands as name and number of the patient; without one both are empty
+    keyed_pseudonym: in its place a word derived from the patient's number under the secret, so that studies of
+        one patient stay together
 
     Not offered: safe private attributes, structured content and graphics, which a person has to read.
     """
@@ -42,6 +44,7 @@ class Options:
     clean_descriptors: bool = False
     clean_pixels: bool = False
     pseudonym: str = ""
+    keyed_pseudonym: bool = False
 
     def codes(self) -> list[str]:
         """The profile and its options as they stand in the file (keys of CODES)."""

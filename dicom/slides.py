@@ -33,6 +33,7 @@ READ_PIXELS = 64_000_000
 SLIDE_BYTES = 64 << 30
 OVERVIEW = 1024
 LONGEST_SIDE = 1 << 21
+_WRITTEN_ON = frozenset(["label", "macro"])
 _VENDORS = {"generic-tiff": "TIFF", "dicom": "DICOM"}
 
 Box = tuple[float, float, float, float]
@@ -159,6 +160,15 @@ class Slide:
                 "objective": self.objective,
             },
         )
+
+    def told(self) -> list[dict[str, Any]]:
+        """What beside its pixels could tell whose it is: label, macro, what the scanner wrote; names and no values."""
+        pictures = sorted(name for name in self._opened.associated_images if name in _WRITTEN_ON)
+        texts = ["comment"] if openslide.PROPERTY_NAME_COMMENT in self._opened.properties else []
+        return [
+            {"attribute": name, "kind": "other", "places": 1, "identifies": True}
+            for name in [*pictures, *texts]
+        ]
 
     def frame(self, index: int = 0) -> Frame:
         """The overview: the whole slide, at most 1024 pixels on a side."""

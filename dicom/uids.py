@@ -1,5 +1,6 @@
-"""UIDs without a registry: 2.25 and 128 bits (PS3.5 B.2), derived so that separate runs agree."""
+"""UIDs without a registry: 2.25 and 128 bits (PS3.5 B.2), and pseudonyms, derived so that separate runs agree."""
 
+import base64
 import hashlib
 import hmac
 
@@ -7,6 +8,17 @@ import hmac
 def derived_uid(uid: str, secret: bytes) -> str:
     """The UID that stands for another one: the same for the same secret, and no way back without it."""
     return _from_digest(hmac.new(secret, uid.encode(), hashlib.sha256).digest())
+
+
+def pseudonym_of(patient: str, secret: bytes) -> str:
+    """P- and ten letters and digits that stand for a patient: the same for the same secret, and no way back."""
+    digest = hmac.new(secret, b"pseudonym of " + patient.encode(), hashlib.sha256).digest()
+    return f"P-{base64.b32encode(digest)[:10].decode()}"
+
+
+def patient_of(issuer: str, number: str, name: str) -> str:
+    """What tells one patient from the next: issuer and number, or the name where there is no number."""
+    return f"{issuer}\n{number}" if number else name
 
 
 def content_uid(content: bytes) -> str:

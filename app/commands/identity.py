@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from app.identity import PURPOSE
 from app.settings import Settings
 from dicom.errors import DicomError
 from dicom.guard import Limits
@@ -115,7 +116,7 @@ def _is_archive(source: Path) -> bool:
 def _secret(settings: Settings, named: Path | None) -> bytes:
     """The secret that new UIDs come from: of a file, or of this installation; raises ValueError, KeyMissing."""
     if named is None:
-        return Keyring.load(settings.keys / "site.key").secret("deidentified")
+        return Keyring.load(settings.keys / "site.key").secret(PURPOSE)
     secret = named.read_bytes().strip()
     if len(secret) < SECRET_BYTES:
         raise ValueError(f"The secret has {len(secret)} bytes; at least {SECRET_BYTES} are needed.")

@@ -24,6 +24,7 @@ ACTIONS: dict[str, str] = {
     "upload.discarded": "110107",
     "patient.added": "110107",
     "study.added": "110107",
+    "study.identity": "110107",
     "study.read": "110103",
     "study.changed": "110103",
     "study.listed": "110112",

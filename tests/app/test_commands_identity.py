@@ -108,7 +108,7 @@ def test_inspect_says_what_a_file_is_and_nothing_of_the_patient(tmp_path, capsys
 
     assert status == 0 and found["readable"] and (found["rows"], found["modality"]) == (8, "CT")
     assert found["region"] == "chest" and found["findings"] == ["localizer"]
-    assert {"attribute": "PatientName", "kind": "person", "places": 1} in found["tells"]
+    assert {"attribute": "PatientName", "kind": "person", "places": 1, "identifies": True} in found["tells"]
     assert "HONG" not in json.dumps(found)
     assert all_of_it["identity"]["identity"]["name"]["alphabetic"] == "HONG, GILDONG"
 

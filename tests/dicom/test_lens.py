@@ -7,8 +7,10 @@ import pydicom
 from PIL import Image, PngImagePlugin
 from pydicom.dataset import Dataset
 
+from dicom.deidentify import deidentify
 from dicom.lens import told_by
 from dicom.photos import Photo
+from dicom.profile import Options
 from tests.samples import dicom_bytes
 
 
@@ -64,3 +66,38 @@ def test_a_photograph_tells_by_what_stands_beside_its_pixels():
 
     assert [one["attribute"] for one in Photo(out.getvalue()).told()] == ["exif", "text"]
     assert Photo(plain.getvalue()).told() == []
+
+
+def identifying(**elements):
+    """What somebody could be known by alone."""
+    return {one.attribute for one in told_by(dataset_of(**elements)) if one.identifies}
+
+
+def dataset_of(**elements):
+    return pydicom.dcmread(BytesIO(dicom_bytes(np.zeros((8, 8), np.int16), **elements)))
+
+
+def test_names_and_numbers_identify_and_dates_of_the_study_do_not():
+    """Birth date and address do; sex, descriptions and UIDs tell only whoever has other records beside them."""
+    found = identifying(OperatorsName="Lee^A", PatientAddress="Seoul", PatientAge="065Y", PatientWeight=70)
+
+    assert found == {"PatientName", "PatientID", "PatientBirthDate", "OperatorsName", "PatientAddress"}
+
+
+def test_of_a_file_without_identity_the_pseudonym_identifies_nobody():
+    """But a physician who was left in it does."""
+    empty = {"name": "P-1", "patient_id": "P-1", "PatientBirthDate": "", "PatientIdentityRemoved": "YES"}
+
+    assert identifying(**empty) == set()
+    assert identifying(**empty, OperatorsName="Lee^A") == {"OperatorsName"}
+
+
+def test_what_the_profile_leaves_identifies_nobody():
+    """The copy that this house makes is one that this house takes in; what stands for a removed value is no value."""
+    ds = dataset_of(OperatorsName="Lee^A", VerifyingObserverName="Kim^B", ImageComments="seen by Lee")
+    copy, _ = deidentify(ds, b"k" * 32, Options(keyed_pseudonym=True))
+
+    told = told_by(pydicom.dcmread(BytesIO(copy)))
+
+    assert {one.kind for one in told} == {"uid", "person", "number"}
+    assert not any(one.identifies for one in told)

@@ -264,6 +264,23 @@ def test_a_pseudonym_stands_as_name_and_number():
     assert (str(after.PatientName), after.PatientID) == ("P-7K2M", "P-7K2M")
 
 
+def test_a_keyed_pseudonym_keeps_studies_of_one_patient_together_and_strangers_apart():
+    """By number and issuer, by name where there is no number, by study where there is neither."""
+
+    def called(**elements):
+        after, _ = with_options(Options(keyed_pseudonym=True), **elements)
+        assert str(after.PatientName) == after.PatientID
+        return after.PatientID
+
+    nobody = {"name": "", "patient_id": ""}
+
+    assert re.fullmatch("P-[A-Z2-7]{10}", called())
+    assert called(study="1") == called(study="2", name="Other^Spelling")
+    assert called() != called(IssuerOfPatientID="elsewhere")
+    assert called(patient_id="", study="1") == called(patient_id="", study="2")
+    assert called(**nobody, study="1") != called(**nobody, study="2")
+
+
 def test_a_uid_that_the_table_does_not_list_is_replaced_unless_it_names_a_kind():
     """The source of a concatenation is an object of somebody; a class of the standard is not."""
     after, _ = with_options(
