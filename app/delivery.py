@@ -6,6 +6,7 @@ from typing import Any
 from app import marking, reporting, sections, viewing
 from app.auth import Caller
 from app.errors import Refused
+from app.review import kind_of
 from app.wiring import Services
 from app.wording import sentence
 from storage import answers, marks, reports, studies, users
@@ -128,7 +129,7 @@ def report_content(
     return ReportContent(
         **head,
         # The description of a study is free text of its header: it may hold anything.
-        title=f"{study.modality} · {words.both('report')}" if deidentified else _title(study, words),
+        title=f"{kind_of(study)} · {words.both('report')}" if deidentified else _title(study, words),
         patient=() if deidentified else _patient(study, words),
         study=_examination(study, words, deidentified=deidentified),
         figures=figures,
@@ -256,7 +257,7 @@ def _examination(study: Study, words: Words, *, deidentified: bool = False) -> t
     described = str(facts.get("description") or "")
     first = Field(
         label=words.both("examination").upper(),
-        value=study.modality
+        value=kind_of(study)
         if deidentified
         else " · ".join(part for part in (study.modality, described) if part),
     )

@@ -76,6 +76,7 @@ POLICY: tuple[Rule, ...] = (
     _rule("POST", "/api/reports/{report_id}/sign", (C,)),
     _rule("POST", "/api/reports/{report_id}/addenda", (C,)),
     _rule("GET POST", "/api/studies/{study_id}/releases", (C,)),
+    _rule("GET", "/api/studies/{study_id}/releases/picture.png", (C,)),
     _rule("GET", "/api/review/reports", (R,)),
     _rule("GET", "/api/review/reports/{report_id}", (R,)),
     _rule("GET", "/api/review/reports/{report_id}/pictures/{number}.png", (R,)),

@@ -14,13 +14,14 @@ from typing import Any
 from app import sentences
 from app.reporting import latest_model_texts
 from app.telling import is_telling, only_together, values_of
+from dicom.banner import SUSPECT
+from dicom.naming import MODALITIES
 from storage import answers, reports, reviews, studies
 from storage.database import Tx
 from storage.errors import NotFound, NotSigned, Unreadable
 from storage.reports import Report
 from storage.studies import Study
 
-BURNED_IN = ("US", "SC", "OT", "ES", "XC")
 PICTURES = "pictures"
 
 
@@ -93,11 +94,16 @@ def pictures_wait(tx: Tx, study: Study) -> bool:
     for series in studies.series(tx, study):
         for instance in series.instances:
             burned = str(instance.facts.get("burned_in_annotation") or "").upper()
-            if burned == "YES" or instance.facts.get("kind") == "photo":
+            if burned == "YES" or instance.facts.get("kind") in ("photo", "slide"):
                 return True
-            if burned != "NO" and series.modality in BURNED_IN:
+            if burned != "NO" and (instance.facts.get("may_hold_text") or series.modality in SUSPECT):
                 return True
     return False
+
+
+def kind_of(study: Study) -> str:
+    """Its modality, where the header holds one of the standard's terms: anything else could be a name."""
+    return study.modality if study.modality in MODALITIES else "OT"
 
 
 def for_researcher(tx: Tx, study: Study, report: Report) -> dict[str, Any]:
@@ -112,7 +118,7 @@ def for_researcher(tx: Tx, study: Study, report: Report) -> dict[str, Any]:
     values = values_of(tx, study)
     return {
         "id": report.id,
-        "modality": study.modality,
+        "modality": kind_of(study),
         "state": report.state,
         "indication": text("indication"),
         "history": text("history"),
@@ -160,7 +166,7 @@ def pairs(tx: Tx) -> Iterator[dict[str, Any]]:
             withheld = draft is None or any(row["withheld"] for row in rows)
             yield {
                 "report_id": report_id,
-                "modality": study.modality,
+                "modality": kind_of(study),
                 "section": section,
                 "generated": None if withheld else draft,
                 "signed": None if withheld else sentences.joined(rows),
@@ -211,7 +217,7 @@ def rows(tx: Tx) -> Iterator[dict[str, Any]]:
             yield {
                 "report_id": report_id,
                 "reviewer": one.reviewer_id,
-                "modality": study.modality,
+                "modality": kind_of(study),
                 "rating": one.rating,
                 "seconds": one.seconds,
                 "edit_distance": one.edit_distance,

@@ -70,6 +70,16 @@ def key_image(services: Services, tx: Tx, study: Study, view: Mapping[str, Any])
     return png(services.decoder.render(file_of(services, tx, instance), view_of(view, square=True)))
 
 
+def for_others(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]) -> bytes:
+    """PNG of the whole frame as those may see it who do not treat the patient: no drawings, bands of text blanked.
+
+    Text inside of the picture stays; what may hold it waits until a person has looked (`app.review`).
+    """
+    instance = studies.instance(tx, str(view["instance_id"]), study.owner_id)
+    shown, _ = services.decoder.masked(file_of(services, tx, instance), view_of(view, square=True))
+    return png(shown)
+
+
 def small(services: Services, file: bytes, frames: int) -> bytes:
     """A thumbnail of the middle frame of a file as PNG."""
     return thumbnail(services.decoder.render(file, View(frame_index=frames // 2, square=True)))

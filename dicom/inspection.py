@@ -6,6 +6,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from dicom import overlays, palettes, pixels
+from dicom.banner import may_hold_text
 from dicom.dimensions import stacks_of
 from dicom.errors import MissingHeader
 from dicom.grayscale import windows_of
@@ -62,6 +63,7 @@ class Inspection:
     dimensions: what tells those stacks apart ("time", "diffusion", "echo", ...) and how many of each there are
     frame_ms: how long each picture of a film is shown; None where it is no film
     regions: the parts of an ultrasound picture, each with a scale of its own (`dicom.ultrasound`)
+    may_hold_text: whether whose it is may be burned into the pixels (`dicom.banner`)
     overlays: how many planes of drawings lie over the picture; supplemental: whether it brings colors for some values
     warnings: codes of words, such as dicom.warning.lossy
     """
@@ -94,6 +96,7 @@ class Inspection:
     overlays: int = 0
     supplemental: bool = False
     burned_in_annotation: str | None = None
+    may_hold_text: bool = False
     image_type: tuple[str, ...] = ()
     stack: tuple[str, ...] = ()
     identity: dict[str, Any] = field(default_factory=dict)
@@ -149,6 +152,7 @@ def inspected(dataset: Dataset, frames: int) -> Inspection:
         overlays=len(overlays.planes_of(dataset)),
         supplemental=palettes.has_supplemental(dataset),
         burned_in_annotation=clean(value_of(dataset, "BurnedInAnnotation")).upper() or None,
+        may_hold_text=may_hold_text(dataset),
         image_type=image_type,
         stack=((*image_type[2:3], "")[0], *(clean(value_of(dataset, k)) for k in STACK_KEYWORDS)),
         identity=identity_of(dataset),

@@ -24,6 +24,14 @@ NAMING = (
     "StationName",
     "StudyID",
 )
+_TERMS = """
+ANN AR ASMT AU BDUS BI BMD CFM CR CT CTPROTOCOL DG DMS DOC DX ECG EEG EMG EOG EPS ES FID GM HC HD IO IOL IVOCT IVUS
+KER KO LEN LS M3D MG MR NM OAM OCT OP OPM OPR OPT OPTBSV OPTENF OPV OSS OT PA PLAN POS PR PT PX REG RESP RF RG RTDOSE
+RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN RTSTRUCT RWV SEG SM SMR SR SRF STAIN TEXTUREMAP TG US VA XA XAPROTOCOL
+XC
+"""
+MODALITIES = frozenset(_TERMS.split())
+"""Defined terms of Modality (PS3.3 C.7.3.1.1.1). What a header holds instead may be anything."""
 PER_FRAME = "PerFrameFunctionalGroupsSequence"
 """Thousands of items that say where frames lie, and name nobody."""
 

@@ -13,7 +13,7 @@ import resource
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -90,6 +90,11 @@ class Decoder:
         """What is shown: uint8 (rows, columns, 3)."""
         facts, data = self._ask("render", source, view=asdict(view or View()))
         return np.frombuffer(data, np.uint8).reshape(facts["shape"])
+
+    def masked(self, source: Source, view: View | None = None) -> tuple[Values, float]:
+        """What is shown without drawings and without the bands where devices write, and the share that is blanked."""
+        facts, data = self._ask("masked", source, view=asdict(view or View()))
+        return np.frombuffer(data, np.uint8).reshape(facts["shape"]), facts["blanked"]
 
     def thumbnail(self, source: Source, longest: int = 160) -> bytes:
         """PNG bytes of the first frame."""
@@ -184,7 +189,7 @@ def _serve(limits: Limits, requests: BinaryIO, answers: BinaryIO) -> None:
     # It reads and answers; it never writes a file.
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     # Loaded before the first file comes, which then pays for nothing but itself.
-    for name in ("photos", "render", "deidentify", "lens", "scope", "measure"):
+    for name in ("photos", "render", "banner", "deidentify", "lens", "scope", "measure"):
         importlib.import_module(f"dicom.{name}")
     answers.write(READY)
     answers.flush()
@@ -289,6 +294,21 @@ def _laid(source: Source, limits: Limits, view: dict[str, Any]) -> tuple[dict[st
     return {}, laid(open_source(source, limits), _view(view))
 
 
+def _masked(source: Source, limits: Limits, view: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    from dicom.banner import picture_of
+    from dicom.render import render, squared
+
+    opened, chosen = open_source(source, limits), _view(view)
+    picture, blanked = render(opened, replace(chosen, overlays=False, square=False)), 0.0
+    if isinstance(opened, Instance):
+        outside = ~picture_of(opened.dataset)
+        picture = np.where(outside[..., None], np.uint8(0), picture)
+        blanked = float(outside.mean())
+    if chosen.square:
+        picture = squared(picture, opened.frame(chosen.frame_index).pixel_aspect)
+    return {"shape": picture.shape, "blanked": round(blanked, 4)}, picture.tobytes()
+
+
 def _view(view: dict[str, Any]) -> View:
     window = view.pop("window")
     return View(window=Window(**window) if window else None, **view)
@@ -374,6 +394,7 @@ _VERBS: dict[str, Any] = {
     "frame": _frame,
     "render": _render,
     "laid": _laid,
+    "masked": _masked,
     "thumbnail": _thumbnail,
     "tile": _tile,
     "region": _region,

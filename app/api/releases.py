@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from app import review
+from app import review, viewing
 from app.auth import Caller, allow, services_of
 from app.wording import sentence
 from storage import reports, studies
@@ -46,6 +46,21 @@ def listed(request: Request, study_id: str, caller: Caller = CLINICIAN) -> list[
         for one in found
         if one.withheld
     ]
+
+
+@router.get("/picture.png", response_class=Response)
+def preview(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Response:
+    """The picture of the report exactly as researchers would see it, for the clinician to look at first."""
+    services = services_of(request)
+    with services.database.look(caller.actor) as tx:
+        study = studies.get(tx, study_id, caller.user.id)
+        report = reports.of_study(tx, study)
+        view = report.content.get("view") if report else None
+        if not view:
+            raise NotFound(object="picture")
+        tx.record("study.read", subject=study.patient_ref, object_type="picture", object_id=study_id)
+        data = viewing.for_others(services, tx, study, view)
+    return Response(data, media_type="image/png", headers={"cache-control": "no-store"})
 
 
 @router.post("", status_code=201)

@@ -10,7 +10,6 @@ from app import delivery, review, viewing
 from app.api.answers import pdf_response
 from app.auth import Caller, allow, services_of
 from app.errors import Refused
-from dicom.render import png
 from storage import reports, reviews, studies
 from storage.database import Tx
 from storage.errors import NotFound, Unreadable
@@ -57,7 +56,7 @@ def listed(request: Request, caller: Caller = RESEARCHER) -> list[dict[str, Any]
                 {
                     "id": report_id,
                     "number": number,
-                    "modality": study.modality,
+                    "modality": review.kind_of(study),
                     "reviews": len(judged),
                     "mine": any(one.reviewer_id == caller.user.id for one in judged),
                 }
@@ -88,10 +87,8 @@ def picture(request: Request, report_id: str, number: int, caller: Caller = RESE
         if not view:
             raise NotFound(object="picture")
         tx.record("review.read", subject=study.patient_ref, object_type="picture", object_id=report_id)
-        instance = studies.instance(tx, str(view["instance_id"]), None)
-        data = viewing.file_of(services, tx, instance)
-    shown = services.decoder.render(data, viewing.view_of(view, square=True))
-    return Response(png(shown), media_type="image/png")
+        data = viewing.for_others(services, tx, study, view)
+    return Response(data, media_type="image/png")
 
 
 @router.post("/reports/{report_id}/reviews", status_code=201)

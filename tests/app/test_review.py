@@ -1,9 +1,19 @@
-"""What text may reach a researcher."""
+"""What may reach a researcher: texts, and every byte of every route that is theirs."""
 
+import io
+
+import numpy as np
+import pydicom
 import pytest
+from PIL import Image
+from pypdf import PdfReader
 
+from app.policy import POLICY
 from app.review import as_csv
 from app.telling import is_telling, only_together
+from tests.app.test_reading import drafted, signed, work
+from tests.app.test_slides import taken_in
+from tests.samples import dicom_bytes, photo, slide
 
 VALUES = {"Hong^Gil-dong", "Gil-dong", "Müller", "홍길동", "길동", "Li", "PLANT-0815", "19610314", "Clinic"}
 
@@ -78,3 +88,157 @@ def test_a_cell_never_starts_a_formula():
     ) | {"model_fingerprint": "", "demonstration": 0, "categories": [], "comment": "=1+1"}
 
     assert "'=1+1" in as_csv([row])
+
+
+BAND = 12
+"""Rows of 100 in which a device writes."""
+PLANTED = ("quarkfeather", "qx-449", "acc7719", "vandersnoot", "plumeria", "19610314", "1961-03-14")
+
+
+def ultrasound(**elements):
+    """A picture whose band is bright, with a drawing over it that spells a line, in a header full of names."""
+    values = np.full((100, 40), 80, np.uint8)
+    values[:BAND], values[-1, 0] = 200, 0
+    plane = np.zeros((100, 40), np.uint8)
+    plane[50] = 1
+    overlay = {
+        "OverlayRows": (0x60000010, "US", 100),
+        "OverlayColumns": (0x60000011, "US", 40),
+        "OverlayType": (0x60000040, "CS", "G"),
+        "OverlayOrigin": (0x60000050, "SS", [1, 1]),
+        "OverlayBitsAllocated": (0x60000100, "US", 1),
+        "OverlayBitPosition": (0x60000102, "US", 0),
+        "OverlayData": (0x60003000, "OW", np.packbits(plane, bitorder="little").tobytes()),
+    }
+    named = {
+        "modality": "US",
+        "name": "QUARKFEATHER^Zebulon",
+        "patient_id": "QX-449-ZZ",
+        "AccessionNumber": "ACC7719X",
+        "ReferringPhysicianName": "VANDERSNOOT^P",
+        "InstitutionName": "Plumeria Clinic",
+        "StudyDescription": "Chest of Quarkfeather",
+        "WindowCenter": 128,
+        "WindowWidth": 256,
+    }
+    ds = pydicom.dcmread(io.BytesIO(dicom_bytes(values, **{**named, **elements})))
+    for tag, vr, value in overlay.values():
+        ds.add_new(tag, vr, value)
+    out = io.BytesIO()
+    ds.save_as(out)
+    return out.getvalue()
+
+
+def reviewed(world, browser, sent, *files):
+    """A signed report over these files; its id and its study's."""
+    study_id, report = drafted(world, browser, sent, *files)
+    assert signed(browser, report).status_code == 200
+    return study_id, report["id"]
+
+
+def test_a_picture_that_is_released_comes_without_band_and_drawing(world, sent):
+    """Withheld until the clinician releases it; then the band is black, the drawing gone, the rest as it was.
+
+    The draft was written with drawings shown: what a clinician looks at is no reason to show it on.
+    """
+    browser, researcher = world.sign_in("clinician"), world.sign_in("researcher")
+    study_id = sent(browser, ultrasound(study="501"))["studies"][0]["study_id"]
+    series = browser.get(f"/api/studies/{study_id}").json()["series"][0]
+    frame = browser.get(f"/api/series/{series['series_id']}/manifest").json()["frames"][0]
+    seen = {"instance_id": frame["instance_id"], "overlays": True}
+    assert browser.post(f"/api/studies/{study_id}/report", json={"view": seen}).status_code == 202
+    work(world)
+    report = browser.get(f"/api/studies/{study_id}/report").json()
+    signed(browser, report)
+    address = f"/api/review/reports/{report['id']}/pictures/0.png"
+
+    before = researcher.get(address)
+    preview = browser.get(f"/api/studies/{study_id}/releases/picture.png")
+    browser.post(f"/api/studies/{study_id}/releases", json={"item": "pictures"})
+    after = researcher.get(address)
+
+    assert (before.status_code, before.json()["error"]["code"]) == (403, "app.withheld")
+    shown = np.asarray(Image.open(io.BytesIO(after.content)))
+    assert shown.shape == (100, 40) and preview.content == after.content
+    assert (shown[:BAND] == 0).all() and (shown[BAND:-1] == 80).all()
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"modality": "CT", "BurnedInAnnotation": "YES"},
+        {"modality": "OT", "SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"},
+        {"modality": "CT", "SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"},
+        {"modality": "IVUS"},
+    ],
+)
+def test_whatever_may_hold_text_waits(world, sent, elements):
+    """By what the header says of itself, by class, by device."""
+    browser, researcher = world.sign_in("clinician"), world.sign_in("researcher")
+    _, report_id = reviewed(world, browser, sent, ultrasound(study="502", **elements))
+
+    assert researcher.get(f"/api/review/reports/{report_id}").json()["pictures"] == 0
+    assert researcher.get(f"/api/review/reports/{report_id}/pictures/0.png").status_code == 403
+
+
+@pytest.mark.parametrize("kind", ["photo", "slide"])
+def test_pictures_and_slides_wait_because_anything_may_be_written_on_them(world, kind):
+    """A photograph of a screen, a pen on the glass."""
+    browser, researcher = world.sign_in("clinician"), world.sign_in("researcher")
+    case = taken_in(browser, slide(cell=24) if kind == "slide" else photo(77))
+    study_id = case["study"]["study_id"]
+    series = case["series"][0]["series_id"]
+    address = f"/api/series/{series}/{'slide' if kind == 'slide' else 'manifest'}"
+    found = browser.get(address).json()
+    instance = found["instance_id"] if kind == "slide" else found["frames"][0]["instance_id"]
+    browser.post(f"/api/studies/{study_id}/report", json={"view": {"instance_id": instance}})
+    work(world)
+    report = browser.get(f"/api/studies/{study_id}/report").json()
+    signed(browser, report)
+
+    assert researcher.get(f"/api/review/reports/{report['id']}").json()["pictures"] == 0
+    assert researcher.get(f"/api/review/reports/{report['id']}/pictures/0.png").status_code == 403
+
+
+def test_no_byte_of_any_route_of_theirs_tells_who_it_is(world, sent):
+    """Every address of the table that a researcher may read, of a study whose header is full of names.
+
+    Its modality is no term of the standard but a name, too. A route that is added to the table is asked here as well.
+    """
+    browser, researcher = world.sign_in("clinician"), world.sign_in("researcher")
+    file = ultrasound(study="503", Modality="QUARKFEATHER Z")
+    study_id, report_id = reviewed(world, browser, sent, file)
+    browser.post(f"/api/studies/{study_id}/releases", json={"item": "pictures"})
+    values = {"report_id": report_id, "number": "0", "study_id": study_id}
+
+    own = [rule.path for rule in POLICY if "GET" in rule.methods and "researcher" in (rule.roles or ())]
+    asked = [path.format(**values) for path in own if ":path" not in path]
+    answers = {path: researcher.get(path) for path in asked}
+
+    assert len(asked) >= 14 and all(one.status_code == 200 for one in answers.values()), answers
+    told = {
+        (word, path)
+        for path, answer in answers.items()
+        for word in PLANTED
+        if word.encode() in answer.content.lower() or word in words_of(answer).lower()
+    }
+    assert told == set()
+
+
+def words_of(answer):
+    """The words of a paper, which lie packed in it."""
+    if not answer.content.startswith(b"%PDF-"):
+        return answer.text if answer.headers["content-type"].startswith(("text", "application")) else ""
+    reader = PdfReader(io.BytesIO(answer.content))
+    return "".join(page.extract_text() for page in reader.pages) + str(reader.metadata)
+
+
+def test_they_reach_nothing_of_a_study_itself(world, sent):
+    """Every route of a clinician's is closed to them, whatever its method."""
+    browser, researcher = world.sign_in("clinician"), world.sign_in("researcher")
+    study_id = sent(browser, ultrasound(study="504"))["studies"][0]["study_id"]
+
+    for rule in (one for one in POLICY if one.roles == ("clinician",) and ":path" not in one.path):
+        path = rule.path.replace("{study_id}", study_id).replace("{", "").replace("}", "")
+        for method in rule.methods:
+            assert researcher.request(method, path, json={}).status_code == 403, (method, path)
