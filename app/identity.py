@@ -5,12 +5,14 @@ cleaned and the bands blanked where devices write; the key is that of `dragonfly
 covered: text burned into a picture outside of those bands (`app.review` withholds such pictures from researchers).
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from app.errors import Refused
 from app.wiring import Services
+from app.wording import sentence
 from dicom.dates import offset_of, shifted
 from dicom.descriptors import cleaned
 from dicom.profile import Options
@@ -86,3 +88,37 @@ def described(services: Services, details: Mapping[str, Any]) -> dict[str, Any]:
         "each": [{**one, "specimen": ""} for one in details.get("each") or ()],
         "description": cleaned(str(details.get("description") or ""), [name, number]),
     }
+
+
+class Copies:
+    """What became of the files of an export, by the numbers of their order; no name of a file, for it may name a patient."""
+
+    def __init__(self) -> None:
+        self.written = 0
+        self.removed: Counter[tuple[str, str]] = Counter()
+        self.refused: list[dict[str, Any]] = []
+        self.suspect: list[str] = []
+
+    def add(self, name: str, removed: Iterable[Mapping[str, str]], *, suspect: bool) -> None:
+        """A copy was written under this name; suspect: text may be burned into it."""
+        self.written += 1
+        self.removed.update({(one["attribute"], one["action"]) for one in removed})
+        if suspect:
+            self.suspect.append(name)
+
+    def refuse(self, number: int, code: str, text: str = "") -> None:
+        """A file was left out."""
+        self.refused.append({"file": number, "code": code, "sentence": text or sentence(code, "en")})
+
+    def as_json(self) -> dict[str, Any]:
+        """The report that goes with the copies."""
+        removed = [
+            {"attribute": attribute, "action": action, "files": files}
+            for (attribute, action), files in sorted(self.removed.items())
+        ]
+        return {
+            "written": self.written,
+            "refused": self.refused,
+            "removed": removed,
+            "may_hold_text": self.suspect,
+        }

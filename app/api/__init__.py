@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from app.api import (
     answers,
     audit,
+    exports,
     frames,
     health,
     marks,
@@ -29,6 +30,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     answers.router,
     reports.router,
     releases.router,
+    exports.router,
     review.router,
     audit.router,
     users.router,

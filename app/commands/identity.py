@@ -3,12 +3,11 @@
 import json
 import sys
 from argparse import Namespace
-from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from app.identity import PURPOSE
+from app.identity import PURPOSE, Copies
 from app.settings import Settings
 from dicom.errors import DicomError
 from dicom.guard import Limits
@@ -33,19 +32,20 @@ def deidentify(settings: Settings, options: Namespace) -> int:
         Decoder(1, Limits(memory_bytes=settings.decoder_memory_bytes)) as decoder,
         TemporaryDirectory(prefix="dragonfly-") as scratch,
     ):
-        report = _Report()
+        report = Copies()
         for number, found in enumerate(walk([source], Path(scratch)), start=1):
             if found.path is None:
-                report.refused.append(_refusal(number, found.error or DicomError()))
+                refused = found.error or DicomError()
+                report.refuse(number, refused.code, str(refused))
                 continue
             try:
                 data, removed = decoder.deidentify(found.path, secret, wanted)
                 suspect = bool({"burned_in", "may_hold_text"} & set(decoder.scope(found.path)["findings"]))
             except DicomError as error:
-                report.refused.append(_refusal(number, error))
+                report.refuse(number, error.code, str(error))
                 continue
             name = _write(target, data, number, alone=source.is_file() and not _is_archive(source))
-            report.add(name, removed, suspect)
+            report.add(name, removed, suspect=suspect)
     sys.stdout.write(json.dumps(report.as_json(), indent=1) + "\n")
     if report.suspect:
         sys.stderr.write(
@@ -64,38 +64,6 @@ SWITCHES = {
     "clean_pixels": "blank the bands where devices write whose picture it is",
 }
 """Names of `Options` that are on or off, in words."""
-
-
-class _Report:
-    """What became of the files, by the numbers of their order; no name of a file, for it may name a patient."""
-
-    def __init__(self) -> None:
-        self.written = 0
-        self.removed: Counter[tuple[str, str]] = Counter()
-        self.refused: list[dict[str, Any]] = []
-        self.suspect: list[str] = []
-
-    def add(self, name: str, removed: list[dict[str, str]], suspect: bool) -> None:
-        self.written += 1
-        self.removed.update({(one["attribute"], one["action"]) for one in removed})
-        if suspect:
-            self.suspect.append(name)
-
-    def as_json(self) -> dict[str, Any]:
-        removed = [
-            {"attribute": attribute, "action": action, "files": files}
-            for (attribute, action), files in sorted(self.removed.items())
-        ]
-        return {
-            "written": self.written,
-            "refused": self.refused,
-            "removed": removed,
-            "may_hold_text": self.suspect,
-        }
-
-
-def _refusal(number: int, error: DicomError) -> dict[str, Any]:
-    return {"file": number, "code": error.code, "sentence": str(error)}
 
 
 def _write(target: Path, data: bytes, number: int, *, alone: bool) -> str:

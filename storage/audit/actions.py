@@ -25,6 +25,8 @@ ACTIONS: dict[str, str] = {
     "patient.added": "110107",
     "study.added": "110107",
     "study.identity": "110107",
+    "study.export_begun": "110106",
+    "study.exported": "110106",
     "study.read": "110103",
     "study.changed": "110103",
     "study.listed": "110112",
