@@ -35,6 +35,11 @@ class Settings(BaseSettings):
         description="Where every change leaves the length and tree hash of the record, out of reach of this "
         "host's owner: a file on a mount of another host, or syslog://host:port; empty: nowhere.",
     )
+    backup_recipient: str = Field(
+        "",
+        description="Whom backups are sealed to: `age1…`, or a file with it; `dragonfly-med backup-key` makes one. "
+        "Its key is kept offline.",
+    )
     host: str = Field("127.0.0.1", description="Address the web process listens on.")
     port: int = Field(7860, description="Port the web process listens on.")
     public_url: str = Field(

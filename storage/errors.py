@@ -16,6 +16,9 @@ StorageError
 ├── DatabaseAway        the database cannot be reached or is locked
 ├── DiskFull            no room; nothing was written
 ├── WitnessAway         whoever keeps the length of the log elsewhere cannot be reached
+├── NotEmpty            a copy is brought back only where nothing is yet
+├── ArchiveBroken       a copy cannot be made whole, or was altered, cut or sealed to somebody else
+├── ProgramMissing      a program of the database server is not installed here
 ├── ScratchFull         no room for another plaintext copy of a slide
 ├── PasswordTooShort    too short to protect anything
 └── TooManyTries        wrong passwords; wait before the next
@@ -129,6 +132,24 @@ class WitnessAway(StorageError):
     """The witness of the log cannot be reached."""
 
     code = "storage.witness_away"
+
+
+class NotEmpty(StorageError):
+    """Something is there already; a copy is brought back only into an empty place."""
+
+    code = "storage.not_empty"
+
+
+class ArchiveBroken(StorageError):
+    """The copy is not whole, or not ours."""
+
+    code = "storage.archive_broken"
+
+
+class ProgramMissing(StorageError):
+    """A program of the database server is not installed here."""
+
+    code = "storage.program_missing"
 
 
 class ScratchFull(StorageError):

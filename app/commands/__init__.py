@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.commands import evaluating, identity, models, pictures, records, running, training
+from app.commands import evaluating, identity, keeping, models, pictures, records, running, training
 from app.settings import Settings
 
 Run = Callable[[Settings, Namespace], int | None]
@@ -89,6 +89,40 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
             ),
         ],
         records.verify,
+    ),
+    "backup": (
+        "Write two archives that bring this installation back: data and keys, sealed to somebody who is offline.",
+        [
+            (("folder",), {**PATH, "help": "folder to write them into"}),
+            (
+                ("--to",),
+                {
+                    "default": "",
+                    "metavar": "RECIPIENT",
+                    "help": "age1…, or a file with it (default: DRAGONFLY_BACKUP_RECIPIENT)",
+                },
+            ),
+        ],
+        keeping.backup,
+    ),
+    "backup-key": (
+        "Make a key that opens backups, on a machine that is offline; prints whom to seal them to.",
+        [(("file",), {**PATH, "help": "file for the key; must not exist"})],
+        keeping.backup_key,
+    ),
+    "restore": (
+        "Bring an installation back from both archives into an empty place, and prove record and files. "
+        "Exit status: 0 all is as it was, 1 something is not.",
+        [
+            (("data",), {**PATH, "help": "archive of data (…-data.age)"}),
+            (("keys",), {**PATH, "help": "archive of keys (…-keys.age); the newest there is"}),
+            (("--identity",), {**PATH, "required": True, "help": "file with the key that opens them"}),
+            (
+                ("--public",),
+                {**PATH, "help": "the auditor's copy of public.pem, to know whose archives they are"},
+            ),
+        ],
+        keeping.restore,
     ),
     "render": (
         "Write what the reader is shown of a file as PNG (default: the file's first window or VOI LUT).",
@@ -336,6 +370,13 @@ EXAMPLES: dict[str, str] = {
     "migrate": "Run it after every upgrade, before web and workers.\n\n  dragonfly-med migrate",
     "user": "  echo 'a long password' | dragonfly-med user add dr.lee --name 'Lee, Seoyeon' --role clinician",
     "verify": "  dragonfly-med verify\n  dragonfly-med verify audit-log.jsonl --public public.pem --first-key first.key",
+    "backup": "  dragonfly-med backup /mnt/backups --to age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq",
+    "backup-key": "  dragonfly-med backup-key /media/stick/backup.key",
+    "restore": (
+        "The settings say where to: a folder and a database in which nothing is yet.\n\n"
+        "  dragonfly-med restore dragonfly-20261125T033000Z-data.age dragonfly-20261125T033000Z-keys.age "
+        "--identity backup.key"
+    ),
     "render": "  dragonfly-med render slice.dcm slice.png --window 40 400",
     "inspect": "  dragonfly-med inspect slice.dcm",
     "deidentify": (

@@ -57,6 +57,9 @@ ACTIONS: dict[str, str] = {
     "audit.read": "110101",
     "audit.verified": "110101",
     "audit.exported": "110106",
+    "backup.started": "110106",
+    "backup.finished": "110106",
+    "backup.restored": "110107",
     "system.read": "110100",
 }
 """110100 Application Activity, 110101 Audit Log Used, 110103 DICOM Instances Accessed, 110105 DICOM Study

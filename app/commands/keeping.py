@@ -1,0 +1,103 @@
+"""Keeping an installation: backups and the way back."""
+
+import sys
+import time
+from argparse import Namespace
+
+from app.settings import Settings
+from app.wiring import SYSTEM, open_database
+from storage.audit.search import verify_rows
+from storage.durable import write_once
+from storage.errors import NotEmpty
+from storage.files import FileStore
+from storage.verifier import CLEAN
+
+MB = 1e6
+
+
+def backup(settings: Settings, options: Namespace) -> int:
+    """Both archives; prints where they are."""
+    from storage.backup.archive import recipient_of
+    from storage.backup.saving import save
+
+    recipient = recipient_of(options.to or settings.backup_recipient)
+    began = time.monotonic()
+    database = open_database(settings)
+    try:
+        saved = save(
+            database,
+            _files(settings),
+            options.folder,
+            recipient,
+            SYSTEM,
+            settings.data_dir / "backup-scratch",
+        )
+    finally:
+        database.close()
+    _say(f"data: {saved.data} ({saved.data.stat().st_size / MB:.1f} MB)")
+    _say(f"keys: {saved.keys} ({saved.keys.stat().st_size / MB:.3f} MB)")
+    _say(f"{saved.files} files, {saved.entries} entries of the record, {time.monotonic() - began:.1f} s")
+    return 0
+
+
+def backup_key(settings: Settings, options: Namespace) -> int:
+    """A key for backups; nothing is overwritten."""
+    from storage.backup.archive import new_identity
+
+    if options.file.exists():
+        raise NotEmpty(place="key")
+    identity, recipient = new_identity()
+    write_once(options.file, f"# public key: {recipient}\n{identity}\n".encode(), mode=0o400)
+    _say(recipient)
+    return 0
+
+
+def restore(settings: Settings, options: Namespace) -> int:
+    """Everything back, then the proof; what is not as it was is named."""
+    from app.queue import prepare
+    from storage.backup import restoring
+    from storage.backup.archive import identity_of
+    from storage.backup.checking import check_files
+
+    began = time.monotonic()
+    identity = identity_of(options.identity)
+    public = options.public.read_bytes() if options.public else None
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    place = restoring.Place(settings.data_dir / "files", settings.keys, settings.url)
+    restored = restoring.restore(place, options.data, options.keys, identity, public)
+    _say(f"restored the copy of {restored.made}: {restored.files} files, {restored.patients} patients' keys")
+    _say(f"{time.monotonic() - began:.1f} s")
+    database = open_database(settings)
+    try:
+        prepare(database.engine)
+        with database.read(SYSTEM) as tx:
+            verdict = verify_rows(tx.session, database.audit_keys.public_pem)
+            checked = check_files(tx, _files(settings))
+        with database.write(SYSTEM) as tx:
+            tx.record(
+                "backup.restored",
+                object_type="backup",
+                object_id=restored.backup_id,
+                outcome="success" if verdict.status == CLEAN and not checked.broken else "failure",
+                log_size=restored.size,
+                files=checked.files,
+                broken=len(checked.broken),
+            )
+        database.seal_log()
+    finally:
+        database.close()
+    _say("record: " + " ".join(verdict.lines))
+    _say(f"files: {checked.files} read, {checked.bytes / MB:.1f} MB, {len(checked.broken)} not as they were")
+    for sha256 in checked.broken:
+        _say(f"  {sha256}")
+    _say(f"{time.monotonic() - began:.1f} s in all")
+    return 0 if verdict.status == CLEAN and not checked.broken else 1
+
+
+def _files(settings: Settings) -> FileStore:
+    return FileStore(settings.data_dir / "files")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
