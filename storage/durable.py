@@ -25,6 +25,17 @@ def write_once(path: Path, data: bytes, mode: int = 0o600) -> None:
         part.unlink(missing_ok=True)
 
 
+def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Put a small file in the place of another; whoever reads sees one or the other, whole."""
+    part = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    try:
+        write_once(part, data, mode)
+        part.replace(path)
+        sync_folder(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     # Some file systems refuse to sync a folder; the file itself is already durable.

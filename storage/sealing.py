@@ -10,7 +10,8 @@ import hashlib
 import hmac
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +27,8 @@ SEALED_MORE = NONCE_BYTES + TAG_BYTES
 KEY_BYTES = 32
 MAGIC = b"DFMSEAL1"
 FILE_ID_BYTES, LABEL_BYTES = 16, 32 + 8
+SECRETS = ("deidentified",)
+"""What secrets there are besides the keys; a rotation carries them over."""
 HEADER_BYTES = len(MAGIC) + FILE_ID_BYTES + LABEL_BYTES + SEALED_MORE
 
 
@@ -35,48 +38,164 @@ def derived(key: bytes, purpose: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Keyring:
-    """The site key (32 bytes) and what is derived from it; its representation shows nothing."""
+class SiteKey:
+    """What the file of the site key says: a line of hexadecimal digits, and after a rotation some named ones.
 
-    site_key: bytes
+    Names and secrets come from the first key for ever: the same patient must be found again under the same pseudonym.
+    """
+
+    current: bytes
+    names: bytes
+    secrets: tuple[tuple[str, bytes], ...]
+    older: tuple[bytes, ...] = ()
+    """Keys that may still wrap something; none unless a rotation is under way."""
+
+    def __repr__(self) -> str:
+        return "SiteKey(…)"
+
+    @classmethod
+    def first(cls, key: bytes) -> "SiteKey":
+        """That of an installation which was never rotated."""
+        secrets = tuple((name, derived(key, b"secret:" + name.encode())) for name in SECRETS)
+        return cls(key, derived(key, b"pseudonym"), secrets)
+
+    @classmethod
+    def read(cls, path: Path) -> "SiteKey":
+        """The file; raises KeyMissing."""
+        try:
+            first, *lines = path.read_text(encoding="ascii").split("\n")
+            named = [(name, _key(text)) for name, text in (line.split() for line in lines if line)]
+            if not named:
+                return cls.first(_key(first))
+            (names,) = [key for name, key in named if name == "names"]
+            secrets = tuple((name, key) for name, key in named if name in SECRETS)
+            return cls(_key(first), names, secrets, tuple(key for name, key in named if name == "older"))
+        except (OSError, ValueError) as error:
+            raise KeyMissing(key="site") from error
+
+    def text(self) -> bytes:
+        """The file's content."""
+        if self == SiteKey.first(self.current):
+            return f"{self.current.hex()}\n".encode()
+        named = [("names", self.names), *self.secrets, *(("older", key) for key in self.older)]
+        lines = [self.current.hex(), *(f"{name} {key.hex()}" for name, key in named)]
+        return ("\n".join(lines) + "\n").encode()
+
+    def rotated(self) -> "SiteKey":
+        """With a new key; the one before still opens what it wraps."""
+        return replace(self, current=os.urandom(KEY_BYTES), older=(self.current, *self.older))
+
+    def settled(self) -> "SiteKey":
+        """Once nothing is wrapped under an older key any more."""
+        return replace(self, older=())
+
+
+def _key(text: str) -> bytes:
+    key = bytes.fromhex(text.strip())
+    if len(key) != KEY_BYTES:
+        raise ValueError("A key has not 32 bytes.")
+    return key
+
+
+class Keyring:
+    """The site key and what is derived from it, read again when another process rotated it."""
+
+    def __init__(self, site_key: bytes | SiteKey, path: Path | None = None):
+        self._now = SiteKey.first(site_key) if isinstance(site_key, bytes) else site_key
+        self._path, self._seen = path, _seen(path)
+        # Never forgotten while this process lives: a reader may hold what an older key wrapped.
+        self._known: tuple[bytes, ...] = (self._now.current, *self._now.older)
 
     def __repr__(self) -> str:
         return "Keyring(…)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Keyring) and self._now == other._now
+
+    __hash__ = None  # type: ignore[assignment]
 
     @classmethod
     def create(cls, path: Path) -> "Keyring":
         """The site key of a new installation, or the one that is there already (a 0400 file of hex digits)."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_once(path, os.urandom(KEY_BYTES).hex().encode() + b"\n", mode=0o400)
+        write_once(path, SiteKey.first(os.urandom(KEY_BYTES)).text(), mode=0o400)
         return cls.load(path)
 
     @classmethod
     def load(cls, path: Path) -> "Keyring":
         """The site key of this installation; raises KeyMissing."""
-        try:
-            key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-        except (OSError, ValueError) as error:
-            raise KeyMissing(key="site") from error
-        if len(key) != KEY_BYTES:
-            raise KeyMissing(key="site")
-        return cls(key)
+        return cls(SiteKey.read(path), path)
+
+    def text(self) -> bytes:
+        """A file that opens whatever this process could open since it started."""
+        self._look_again()
+        older = tuple(key for key in self._known if key != self._now.current)
+        return replace(self._now, older=older).text()
 
     def new_patient_key(self, patient_id: str) -> tuple[bytes, bytes]:
         """A fresh key and the same key wrapped for keeping."""
         key = AESGCM.generate_key(bit_length=256)
-        return key, seal(derived(self.site_key, b"wrap"), key, patient_id.encode())
+        return key, self.wrap(patient_id, key)
+
+    def wrap(self, patient_id: str, key: bytes) -> bytes:
+        """A patient's key under the newest site key."""
+        self._look_again()
+        return seal(derived(self._now.current, b"wrap"), key, patient_id.encode())
+
+    def is_newest(self, patient_id: str, wrapped: bytes) -> bool:
+        """Whether the newest site key wraps it."""
+        self._look_again()
+        try:
+            unseal(derived(self._now.current, b"wrap"), wrapped, patient_id.encode())
+            return True
+        except Unreadable:
+            return False
 
     def patient_key(self, patient_id: str, wrapped: bytes) -> bytes:
         """The key as it was; raises Unreadable when it was altered or another site key wrapped it."""
-        return unseal(derived(self.site_key, b"wrap"), wrapped, patient_id.encode())
+        try:
+            return self._opened(patient_id, wrapped)
+        except Unreadable:
+            if not self._look_again():
+                raise
+            return self._opened(patient_id, wrapped)
+
+    def _opened(self, patient_id: str, wrapped: bytes) -> bytes:
+        *others, last = self._known
+        for key in others:
+            with suppress(Unreadable):
+                return unseal(derived(key, b"wrap"), wrapped, patient_id.encode())
+        return unseal(derived(last, b"wrap"), wrapped, patient_id.encode())
+
+    def _look_again(self) -> bool:
+        """Read the file when it is another one than before; a file that is away changes nothing."""
+        seen = _seen(self._path)
+        if self._path is None or seen is None or seen == self._seen:
+            return False
+        now = SiteKey.read(self._path)
+        found = (now.current, *now.older)
+        self._known = (*found, *(key for key in self._known if key not in found))
+        self._now, self._seen = now, seen
+        return True
 
     def pseudonym(self, *parts: str) -> str:
         """A keyed digest (hex) that names without telling; equal for equal parts."""
-        return derived(derived(self.site_key, b"pseudonym"), "\x1f".join(parts).encode()).hex()
+        return derived(self._now.names, "\x1f".join(parts).encode()).hex()
 
     def secret(self, purpose: str) -> bytes:
-        """32 bytes for one named purpose, for example the UIDs of de-identified copies."""
-        return derived(self.site_key, b"secret:" + purpose.encode())
+        """32 bytes for one named purpose, for example the UIDs of de-identified copies; raises KeyMissing."""
+        for name, secret in self._now.secrets:
+            if name == purpose:
+                return secret
+        raise KeyMissing(key=purpose)
+
+
+def _seen(path: Path | None) -> tuple[int, int] | None:
+    try:
+        found = path.stat() if path else None
+    except OSError:
+        return None
+    return (found.st_ino, found.st_mtime_ns) if found else None
 
 
 def seal(key: bytes, data: bytes, context: bytes) -> bytes:

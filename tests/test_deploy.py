@@ -122,7 +122,9 @@ def test_the_web_image_holds_no_torch():
 @pytest.mark.parametrize("unit", sorted((DEPLOY / "systemd").iterdir()), ids=lambda unit: unit.name)
 def test_units_start_verbs_that_exist(unit):
     """Each unit runs a verb of the command, or starts another unit."""
-    verbs = re.findall(r"^ExecStart=\S*/dragonfly-med ([\w-]+)(?: \S+)*$", unit.read_text(encoding="utf-8"), re.MULTILINE)
+    verbs = re.findall(
+        r"^ExecStart=\S*/dragonfly-med ([\w-]+)(?: \S+)*$", unit.read_text(encoding="utf-8"), re.MULTILINE
+    )
 
     assert set(verbs) <= set(VERBS)
     assert verbs or unit.suffix == ".timer"

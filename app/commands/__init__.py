@@ -124,6 +124,11 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         ],
         keeping.restore,
     ),
+    "rotate-key": (
+        "Put a new site key in the place of the one there is, while web and workers run; goes on after a stop.",
+        [],
+        keeping.rotate_key,
+    ),
     "render": (
         "Write what the reader is shown of a file as PNG (default: the file's first window or VOI LUT).",
         [
@@ -376,6 +381,9 @@ EXAMPLES: dict[str, str] = {
         "The settings say where to: a folder and a database in which nothing is yet.\n\n"
         "  dragonfly-med restore dragonfly-20261125T033000Z-data.age dragonfly-20261125T033000Z-keys.age "
         "--identity backup.key"
+    ),
+    "rotate-key": (
+        "The next backup's archive of keys holds the new one.\n\n  dragonfly-med rotate-key && dragonfly-med backup /mnt/backups"
     ),
     "render": "  dragonfly-med render slice.dcm slice.png --window 40 400",
     "inspect": "  dragonfly-med inspect slice.dcm",

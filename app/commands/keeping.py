@@ -1,4 +1,4 @@
-"""Keeping an installation: backups and the way back."""
+"""Keeping an installation: backups and the way back, and a new site key."""
 
 import sys
 import time
@@ -92,6 +92,20 @@ def restore(settings: Settings, options: Namespace) -> int:
         _say(f"  {sha256}")
     _say(f"{time.monotonic() - began:.1f} s in all")
     return 0 if verdict.status == CLEAN and not checked.broken else 1
+
+
+def rotate_key(settings: Settings, options: Namespace) -> int:
+    """A new site key; prints how many patients' keys were wrapped anew."""
+    from storage.rotation import rotate
+
+    database = open_database(settings)
+    try:
+        began = time.monotonic()
+        count = rotate(database, settings.keys / "site.key", SYSTEM)
+    finally:
+        database.close()
+    _say(f"{count} patients' keys wrapped under a new site key, {time.monotonic() - began:.1f} s")
+    return 0
 
 
 def _files(settings: Settings) -> FileStore:

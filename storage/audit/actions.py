@@ -60,6 +60,9 @@ ACTIONS: dict[str, str] = {
     "backup.started": "110106",
     "backup.finished": "110106",
     "backup.restored": "110107",
+    "key.rotation_started": "110113",
+    "key.rewrapped": "110113",
+    "key.rotated": "110113",
     "system.read": "110100",
 }
 """110100 Application Activity, 110101 Audit Log Used, 110103 DICOM Instances Accessed, 110105 DICOM Study

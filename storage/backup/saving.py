@@ -90,7 +90,7 @@ def save(
 def _save_keys(archive: Writer, facts: dict[str, Any], database: Database, moment: Snapshot) -> None:
     archive.add_bytes(MANIFEST, canonical({**facts, "part": "keys"}))
     archive.add_bytes(PUBLIC, database.audit_keys.public_pem)
-    archive.add_bytes("site.key", database.keyring.site_key.hex().encode() + b"\n")
+    archive.add_bytes("site.key", database.keyring.text())
     archive.add_stream("patient-keys", _wrapped_keys(moment.connection))
     archive.seal(database.audit_keys.sign)
 

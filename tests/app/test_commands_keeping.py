@@ -160,6 +160,31 @@ def test_backup_wipe_restore_verify(house, capsys):
     assert "The paper left as it is" in capsys.readouterr().out
 
 
+def test_after_a_new_site_key_reports_open_and_verify(house, capsys):
+    """And a copy of before, restored with the keys of after, opens too."""
+    recipient = key_of(house, capsys)
+    with opened() as services:
+        caller = clinician(services)
+        report_id = signed_report(services, caller)
+        before, paper = told(services, report_id), delivery.report_pdf(services, caller, report_id)
+    (house.folder / "report.pdf").write_bytes(paper)
+    assert main(["backup", str(house.folder / "old"), "--to", recipient]) == 0
+
+    assert main(["rotate-key"]) == 0
+
+    assert "1 patients' keys wrapped under a new site key" in capsys.readouterr().out
+    assert main(["backup", str(house.folder / "new"), "--to", recipient]) == 0
+    assert main(["verify", "--paper", str(house.folder / "report.pdf")]) == 0
+    with opened() as services:
+        assert told(services, report_id) == before
+    house.wipe()
+    mixed = archives(house.folder / "old")[0], archives(house.folder / "new")[1]
+    assert main(["restore", *mixed, "--identity", str(house.folder / "backup.key")]) == 0
+    with opened() as services:
+        assert told(services, report_id) == before
+        assert attached(delivery.report_pdf(services, clinician(services), report_id)) == attached(paper)
+
+
 def test_nothing_is_restored_over_what_is_there(house, capsys):
     """Neither over files, nor keys, nor a database; and what was there stays as it was."""
     recipient = key_of(house, capsys)
@@ -289,7 +314,7 @@ def test_the_data_archive_holds_no_patients_key(house, capsys):
         signed_report(services, clinician(services))
         with services.database.read(SYSTEM) as tx:
             wrapped = tx.session.execute(sa.select(PatientKeyRow.wrapped)).scalar_one()
-        site = services.database.keyring.site_key
+        site = services.database.keyring.text().strip()
     assert main(["backup", str(house.folder / "out"), "--to", recipient]) == 0
     data, keys = map(Path, archives(house.folder / "out"))
     identity = identity_of(house.folder / "backup.key")
@@ -299,7 +324,7 @@ def test_the_data_archive_holds_no_patients_key(house, capsys):
         with reading(archive, identity) as members:
             held.append(b"".join(source.read() for _, source in members))
 
-    assert wrapped not in held[0] and site not in held[0] and site.hex().encode() not in held[0]
+    assert wrapped not in held[0] and site not in held[0] and bytes.fromhex(site.decode()) not in held[0]
     assert wrapped.hex().encode() in held[1]
     assert wrapped not in data.read_bytes() + keys.read_bytes()
 
