@@ -6,7 +6,7 @@ from fastapi import Depends, Request
 
 from app.errors import Refused
 from app.wiring import Services
-from storage import sessions, tokens
+from storage import sessions, tokens, users
 from storage.database import Actor
 from storage.users import Role, User
 
@@ -68,6 +68,14 @@ def identify(
         with services.database.keep_house(somebody) as tx:
             sessions.touch(tx, found.digest)
     return Caller(user=found.user, csrf=found.csrf, digest=found.digest, ip=ip)
+
+
+def confirm(services: Services, caller: Caller, password: str) -> None:
+    """That it is still the caller who sits there; raises Refused for a wrong password, TooManyTries."""
+    if not users.confirm(
+        services.database, caller.actor, services.passwords, caller.user.id, password, caller.ip
+    ):
+        raise Refused("app.wrong_password")
 
 
 def services_of(request: Request) -> Services:

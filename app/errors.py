@@ -26,6 +26,8 @@ STATUS = {
     "storage.reviewed_before": 409,
     "storage.name_taken": 409,
     "storage.last_admin": 409,
+    "storage.held": 409,
+    "storage.second_person": 409,
     "storage.password_too_short": 422,
     "storage.wrong_patient": 409,
     "storage.too_many_tries": 429,

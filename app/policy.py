@@ -78,6 +78,12 @@ POLICY: tuple[Rule, ...] = (
     _rule("POST", "/api/reports/{report_id}/addenda", (C,)),
     _rule("GET POST", "/api/studies/{study_id}/releases", (C,)),
     _rule("GET", "/api/studies/{study_id}/releases/picture.png", (C,)),
+    _rule("GET POST DELETE", "/api/studies/{study_id}/erasure", (C,)),
+    _rule("GET", "/api/erasures", (A,)),
+    _rule("POST", "/api/erasures/{erasure_id}/confirm", (A,)),
+    _rule("POST", "/api/erasures/{erasure_id}/refuse", (A,)),
+    _rule("POST", "/api/holds", (A,)),
+    _rule("DELETE", "/api/holds/{hold_id}", (A,)),
     _rule("GET", "/api/review/reports", (R,)),
     _rule("GET", "/api/review/reports/{report_id}", (R,)),
     _rule("GET", "/api/review/reports/{report_id}/pictures/{number}.png", (R,)),
@@ -107,7 +113,7 @@ HOMES = {C: "/app/", R: "/research/", A: "/admin/", U: "/audit/"}
 PAGES = {
     "/app/": ("", "study", "about"),
     "/research/": ("", "read", "about"),
-    "/admin/": ("", "system", "about"),
+    "/admin/": ("", "erasures", "system", "about"),
     "/audit/": ("", "about"),
 }
 SHELL = re.compile(r"^(theme\.css|(assets|static)/.+)$")

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app import analysis, checklist, scope, sections, sentences, sources
-from app.auth import Caller
+from app.auth import Caller, confirm
 from app.errors import Refused
 from app.queue import Queue
 from app.wiring import Services
-from storage import answers, reports, studies, users
+from storage import answers, reports, studies
 from storage.answers import StoredAnswer
 from storage.database import Tx
 from storage.errors import Conflict
@@ -177,7 +177,7 @@ def sign(
     unseen = [line.code for line in lines if line.level == "warn" and line.code not in acknowledged]
     if blocking or unseen:
         raise Refused("app.checklist", what=", ".join(sorted({*blocking, *unseen})))
-    _confirm(services, caller, password)
+    confirm(services, caller, password)
     with services.database.write(caller.actor) as tx:
         study = study_of(tx, report_id, caller)
         return reports.sign(tx, study, report_id, version, sorted(set(acknowledged)))
@@ -193,16 +193,9 @@ def amend(services: Services, caller: Caller, report_id: str, text: str, passwor
     """Add a signed addendum; raises Refused for a wrong password or no text."""
     if not text.strip():
         raise Refused("app.invalid", what="text")
-    _confirm(services, caller, password)
+    confirm(services, caller, password)
     with services.database.write(caller.actor) as tx:
         return reports.add_addendum(tx, study_of(tx, report_id, caller), report_id, limited(text.strip()))
-
-
-def _confirm(services: Services, caller: Caller, password: str) -> None:
-    if not users.confirm(
-        services.database, caller.actor, services.passwords, caller.user.id, password, caller.ip
-    ):
-        raise Refused("app.wrong_password")
 
 
 def study_of(tx: Tx, report_id: str, caller: Caller) -> Study:

@@ -52,8 +52,13 @@ class Glass:
 
     @property
     def name(self) -> str:
-        """The name of its plaintext copy: says nothing to who may list the folder."""
-        return hashlib.sha256("/".join((self.patient_id, *self.files)).encode()).hexdigest()[:40]
+        """The name of its plaintext copy."""
+        return copy_name(self.patient_id, self.files)
+
+
+def copy_name(patient_id: str, files: Sequence[str]) -> str:
+    """How the plaintext copy of these files is named: says nothing to who may list the folder."""
+    return hashlib.sha256("/".join((patient_id, *files)).encode()).hexdigest()[:40]
 
 
 def glass_of(tx: Tx, series: Series) -> Glass:

@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
-from app import errors, intake, queue
+from app import erasing, errors, intake, queue
 from app.api import ROUTERS
 from app.guard import Guard
 from app.settings import Settings
@@ -34,6 +34,7 @@ def create_app(settings: Settings, services: Services | None = None) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         intake.forget_interrupted(parts)
+        erasing.finish(parts)
         with parts.database.write(SYSTEM) as tx:
             tx.record("application.started")
         log.info("web process started", address=settings.address)

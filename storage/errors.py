@@ -7,7 +7,9 @@ StorageError
 │   ├── NotSigned       only a signed report can be reviewed or added to
 │   ├── ReviewedBefore  one person reviews one report once
 │   ├── NameTaken       another user has this name
-│   └── LastAdmin       nobody would be left to manage users
+│   ├── LastAdmin       nobody would be left to manage users
+│   ├── Held            the patient may not be erased for now
+│   └── SecondPerson    who asked for it cannot be who decides it
 ├── WrongPatient        a picture of another patient was offered to a study
 ├── UnrecordedChange    a change tried to commit without an audit entry
 ├── ChainBroken         the audit log does not continue from where it stands
@@ -78,6 +80,18 @@ class LastAdmin(Conflict):
     """Nobody would be left to manage users."""
 
     code = "storage.last_admin"
+
+
+class Held(Conflict):
+    """The patient is held and may not be erased."""
+
+    code = "storage.held"
+
+
+class SecondPerson(Conflict):
+    """Who asked for it cannot be the one who decides it."""
+
+    code = "storage.second_person"
 
 
 class WrongPatient(StorageError):

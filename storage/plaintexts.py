@@ -76,6 +76,11 @@ class Plaintexts:
         before = time.time() - unused_seconds
         return sum(self._wiped(one.name) for one in self._copies() if _used_at(one) <= before)
 
+    def forget(self, name: str) -> None:
+        """Take this copy away now, whoever reads it: they keep what is open, and the disk nothing once they close."""
+        if not self._wiped(name):
+            shutil.rmtree(self.root / name, ignore_errors=True)
+
     def _copies(self) -> list[Path]:
         return [one for one in self.root.iterdir() if one.is_dir()]
 

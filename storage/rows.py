@@ -286,6 +286,33 @@ class ReleaseRow(Base):
     released_at: Mapped[datetime]
 
 
+class ErasureRow(Base):
+    """A request to erase a patient, known by the pseudonym; reasons are codes, never words."""
+
+    __tablename__ = "erasures"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    ref: Mapped[str] = mapped_column(Digest, index=True)
+    reason: Mapped[str] = mapped_column(String(24))
+    state: Mapped[str] = mapped_column(String(12))
+    asked_by: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    decided_at: Mapped[datetime | None]
+
+
+class HoldRow(Base):
+    """A patient who may not be erased until it is lifted."""
+
+    __tablename__ = "holds"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    ref: Mapped[str] = mapped_column(Digest, index=True)
+    reason: Mapped[str] = mapped_column(String(24))
+    placed_by: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    placed_at: Mapped[datetime]
+    lifted_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    lifted_at: Mapped[datetime | None]
+
+
 class UploadRow(Base):
     """How far an upload got; file names are never kept."""
 

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from app.api import (
     answers,
     audit,
+    erasures,
     exports,
     frames,
     health,
@@ -31,6 +32,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     reports.router,
     releases.router,
     exports.router,
+    erasures.router,
     review.router,
     audit.router,
     users.router,

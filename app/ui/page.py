@@ -26,7 +26,7 @@ HEAD = '<link rel="stylesheet" href="/static/page.css"><script type="module" src
 ISLANDS = {
     "/app/": {"": "worklist", "study": "study", "about": "about"},
     "/research/": {"": "reviews", "read": "review", "about": "about"},
-    "/admin/": {"": "users", "system": "system", "about": "about"},
+    "/admin/": {"": "users", "erasures": "erasures", "system": "system", "about": "about"},
     "/audit/": {"": "log", "about": "about"},
 }
 

@@ -36,7 +36,7 @@ FLAGS = [
 RESULTS = ROOT / "test-results"
 TELLS = """addEventListener('securitypolicyviolation',
   (event) => console.error('CSP ' + event.violatedDirective + ' ' + event.blockedURI))"""
-ALLOWED = (re.compile(r"status of (401|404|409|422)"),)
+ALLOWED = (re.compile(r"status of (401|403|404|409|410|422)"),)
 """The browser itself notes such answers; the tests that provoke them look at what the page says."""
 
 

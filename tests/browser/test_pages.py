@@ -15,7 +15,7 @@ from tests.browser.house import House
 OF_PERSON = {
     "dr.choi": ("/app/", "/app/study?id={study}", "/app/about"),
     "res.one": ("/research/", "/research/about"),
-    "admin": ("/admin/", "/admin/system", "/admin/about"),
+    "admin": ("/admin/", "/admin/erasures", "/admin/system", "/admin/about"),
     "auditor": ("/audit/", "/audit/about"),
 }
 LOOKS = {"en-light": ("en", "light", 1440, 900), "ko-dark-tablet": ("ko", "dark", 820, 1180)}

@@ -4,13 +4,23 @@ import json
 import threading
 from pathlib import Path
 
+import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy.exc import DatabaseError
 
 import storage.errors as errors
-from storage.database import make_engine
-from storage.migrate import is_current, migrate
+from storage import erasures, patients, users
+from storage.audit.keys import AuditKeys
+from storage.audit.search import verify_rows
+from storage.database import Actor, Database, make_engine
+from storage.migrate import _config, is_current, migrate
 from storage.rows import Base
+from storage.sealing import Keyring
+from storage.users import Passwords
+from storage.verifier import CLEAN
+from tests.storage.conftest import CHEAP
 
 WORDS = Path(__file__).parents[2] / "app" / "words" / "errors_storage.json"
 
@@ -56,3 +66,34 @@ def test_every_error_has_a_sentence_in_both_languages():
 
     assert found == set(words)
     assert all(set(entry) == {"en", "ko"} and all(entry.values()) for entry in words.values())
+
+
+def test_a_populated_database_of_the_first_schema_is_brought_forward(database_url, tmp_path, clock):
+    """People, record and triggers are there afterwards as they were before; the log verifies and goes on."""
+    engine = make_engine(database_url)
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        command.upgrade(_config(connection), "0001")
+    old = Database(database_url, Keyring(b"k" * 32), AuditKeys.create(tmp_path / "audit"), clock)
+    actor = Actor(id="tests", role="system")
+    old.open(actor)
+    with old.write(actor) as tx:
+        lee = {"username": "dr.lee", "display_name": "이서연", "role": "clinician"}
+        user = users.add(tx, Passwords(CHEAP), **lee, password="correct horse battery")
+        patient_id = patients.add(tx, user.id, {"patient_id": "T-1", "name": "김하늘"})
+    assert not is_current(engine)
+
+    migrate(engine)
+
+    assert is_current(engine)
+    with old.write(Actor(id=user.id, role="clinician")) as tx:
+        assert patients.identity(tx, patient_id)["name"] == "김하늘"
+        assert [one.id for one in users.everyone(tx)] == [user.id]
+        erasures.hold(tx, "ab" * 32, "legal_claim")
+    with old.read(actor) as tx:
+        assert verify_rows(tx.session, old.audit_keys.public_pem).status == CLEAN
+    with pytest.raises(DatabaseError), engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM audit_event")
+    old.close()
+    engine.dispose()

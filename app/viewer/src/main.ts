@@ -20,6 +20,7 @@ const ISLANDS: Record<string, () => Promise<Island>> = {
   reviews: () => import("./reviews"),
   review: () => import("./review"),
   users: () => import("./users"),
+  erasures: () => import("./erasures"),
   system: () => import("./system"),
   log: () => import("./log"),
   about: () => import("./about"),

@@ -11,7 +11,7 @@ import type { Role, Status, Theme } from "./types";
 const PAGES: Record<Role, [key: string, address: string][]> = {
   clinician: [["ui.nav.worklist", "/app/"], ["ui.nav.about", "/app/about"]],
   researcher: [["ui.nav.reviews", "/research/"], ["ui.nav.about", "/research/about"]],
-  admin: [["ui.nav.users", "/admin/"], ["ui.nav.system", "/admin/system"], ["ui.nav.about", "/admin/about"]],
+  admin: [["ui.nav.users", "/admin/"], ["ui.nav.erasures", "/admin/erasures"], ["ui.nav.system", "/admin/system"], ["ui.nav.about", "/admin/about"]],
   auditor: [["ui.nav.log", "/audit/"], ["ui.nav.about", "/audit/about"]],
 };
 const STATUS_EVERY_MS = 15_000;

@@ -44,7 +44,7 @@ export function signDialog(report: Report, lines: ChecklistLine[]): Promise<bool
   const stops = lines.filter((line) => line.level === "stop");
   const warnings = lines.filter((line) => line.level === "warn");
   const boxes = warnings.map((line) => h("label", { class: "acknowledge" }, h("input", { type: "checkbox", required: true, value: line.code }), h("span", {}, line.sentence)));
-  return ask({
+  return askPassword({
     title: t("ui.sign.title"),
     words: [
       h("p", {}, t("ui.sign.statement", { name: me().user.display_name || me().user.username, version: report.version })),
@@ -61,7 +61,7 @@ export function signDialog(report: Report, lines: ChecklistLine[]): Promise<bool
 /** Text that stands beside a signed report; resolves true when it was added. */
 export function addendumDialog(report: Report): Promise<boolean> {
   const text = h("textarea", { class: "input", rows: 5, required: true, name: "text" });
-  return ask({
+  return askPassword({
     title: t("ui.report.add_addendum"),
     words: [h("p", { class: "muted" }, t("ui.addendum.hint")), h("label", { class: "field" }, h("span", {}, t("ui.addendum.text")), text)],
     button: t("ui.addendum.sign"),
@@ -70,19 +70,22 @@ export function addendumDialog(report: Report): Promise<boolean> {
   });
 }
 
-interface Question {
+export interface Question {
   title: string;
   words: (Node | null)[];
   button: string;
   blocked: boolean;
+  /** What cannot be undone looks so. */
+  danger?: boolean;
   send(password: string): Promise<unknown>;
 }
 
-function ask(question: Question): Promise<boolean> {
+/** A dialog that wants the password; resolves true when what it sends was taken. */
+export function askPassword(question: Question): Promise<boolean> {
   return new Promise((resolve) => {
     const password = h("input", { class: "input", type: "password", name: "password", autocomplete: "current-password", required: true });
     const problem = h("p", { class: "notice red", role: "alert", hidden: true });
-    const submit = h("button", { class: "button primary", type: "submit", disabled: question.blocked }, icon("sign"), question.button);
+    const submit = h("button", { class: question.danger ? "button danger" : "button primary", type: "submit", disabled: question.blocked }, icon(question.danger ? "trash" : "sign"), question.button);
     const form = h(
       "form",
       { class: "sheet" },
