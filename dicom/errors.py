@@ -10,6 +10,7 @@ DicomError
 ├── InvalidHeader      a value that counts is not a number, or no possible one
 ├── MissingHeader      a value that counts is absent
 ├── NoSuchFrame        asked for by a number that the file does not have
+├── NoVolume           pictures that cannot be put together to a body, with the reason
 ├── NoPixels           a report, plan or other object without a picture
 ├── LabelPicture       the label of a slide, on which somebody's name is written
 ├── UnsupportedSyntax  compressed in a way that is not read here
@@ -92,6 +93,20 @@ class NoSuchFrame(DicomError):
     """The file has no frame of this number."""
 
     code = "dicom.no_such_frame"
+
+
+class NoVolume(DicomError):
+    """The pictures of this series form no volume.
+
+    reason: one of few, color, no_geometry, no_spacing, mixed, same_position, gap, tilt, unit, large;
+    each has a sentence of its own
+    """
+
+    code = "dicom.no_volume"
+
+    def __init__(self, *, reason: str, **facts: Any):
+        super().__init__(reason=reason, **facts)
+        self.code = f"dicom.no_volume.{reason}"
 
 
 class NoPixels(DicomError):

@@ -25,6 +25,7 @@ from dicom.process import READY, Died, Process
 from dicom.profile import BASIC, Options
 from dicom.reading import Frame, Instance
 from dicom.render import View
+from dicom.volume import Voxels
 from dicom.windowing import Values, Window
 
 Source = Path | bytes
@@ -85,6 +86,13 @@ class Decoder:
         window = Window(**facts.pop("window"))
         shape, dtype = facts.pop("shape"), facts.pop("dtype")
         return ShownFrame(np.frombuffer(data, dtype).reshape(shape), window=window, **facts)
+
+    def voxels(self, source: Source, index: int = 0) -> Voxels:
+        """One frame with what tells its place in a volume."""
+        facts, data = self._ask("voxels", source, index=index)
+        window = Window(**facts.pop("window"))
+        values = np.frombuffer(data, facts.pop("dtype")).reshape(facts.pop("shape"))
+        return Voxels(values=values, window=window, **facts)
 
     def render(self, source: Source, view: View | None = None) -> Values:
         """What is shown: uint8 (rows, columns, 3)."""
@@ -255,9 +263,10 @@ def _inspect(source: Source, limits: Limits) -> tuple[dict[str, Any], bytes]:
 
 def _frame(source: Source, limits: Limits, index: int) -> tuple[dict[str, Any], bytes]:
     from dicom.render import used_window
+    from dicom.windowing import narrow
 
     frame: Frame = open_source(source, limits).frame(index)
-    values = _narrow(frame.values)
+    values = narrow(frame.values)
     window = asdict(used_window(frame, View()) if not frame.is_color else Window(128, 256))
     facts = {
         "is_color": frame.is_color,
@@ -272,13 +281,12 @@ def _frame(source: Source, limits: Limits, index: int) -> tuple[dict[str, Any], 
     return facts, values.tobytes()
 
 
-def _narrow(values: Values) -> Values:
-    """The smallest of int16 and float32 that holds the values: what a viewer takes."""
-    if values.dtype == np.uint8:
-        return np.ascontiguousarray(values)
-    if values.dtype.kind in "iu" and values.min() >= -32768 and values.max() <= 32767:
-        return values.astype("<i2")
-    return values.astype("<f4")
+def _voxels(source: Source, limits: Limits, index: int) -> tuple[dict[str, Any], bytes]:
+    from dicom.volume import voxels_of
+
+    voxels = voxels_of(open_source(source, limits), index)
+    facts = {name: value for name, value in asdict(voxels).items() if name != "values"}
+    return {**facts, "shape": voxels.values.shape, "dtype": str(voxels.values.dtype)}, voxels.values.tobytes()
 
 
 def _render(source: Source, limits: Limits, view: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
@@ -392,6 +400,7 @@ def _scope(
 _VERBS: dict[str, Any] = {
     "inspect": _inspect,
     "frame": _frame,
+    "voxels": _voxels,
     "render": _render,
     "laid": _laid,
     "masked": _masked,

@@ -115,7 +115,7 @@ def _stacks(members: Sequence[Member]) -> list[list[Member]]:
     """Pictures of one size, kind, direction and spacing together."""
     stacks: list[list[Member]] = []
     for member in members:
-        home = next((stack for stack in stacks if _same_stack(stack[0].facts, member.facts)), None)
+        home = next((stack for stack in stacks if is_same_stack(stack[0].facts, member.facts)), None)
         if home is None:
             stacks.append([member])
         else:
@@ -123,7 +123,7 @@ def _stacks(members: Sequence[Member]) -> list[list[Member]]:
     return stacks
 
 
-def _same_stack(one: Facts, other: Facts) -> bool:
+def is_same_stack(one: Facts, other: Facts) -> bool:
     """Compared with a tolerance, not rounded: rounding tears apart what lies on its edge."""
     return (
         _size(one) == _size(other)

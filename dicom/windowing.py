@@ -124,6 +124,15 @@ def full_range(values: Values, padding: Values | None, percentile: float = 0.0) 
     return Window((float(low) + float(high)) / 2, max(float(high) - float(low), 1e-9), "LINEAR_EXACT")
 
 
+def narrow(values: Values) -> Values:
+    """The smallest of int16 and float32 that holds the values: what a viewer takes."""
+    if values.dtype == np.uint8:
+        return np.ascontiguousarray(values)
+    if values.dtype.kind in "iu" and values.min() >= -32768 and values.max() <= 32767:
+        return values.astype("<i2")
+    return values.astype("<f4")
+
+
 def to_gray(shares: Values, *, invert: bool) -> Values:
     """uint8 of the same shape, 0 always black."""
     gray: Values = np.floor((1 - shares if invert else shares) * 255 + 0.5).astype(np.uint8)

@@ -73,6 +73,41 @@ def ct_series(count: int = 3, size: int = 8, first: int = 1, **elements: object)
     ]
 
 
+def stack_of(
+    values: np.ndarray,
+    *,
+    spacing: tuple[float, float, float] = (2.0, 1.0, 1.0),
+    orientation: tuple[float, ...] = (1, 0, 0, 0, 1, 0),
+    origin: tuple[float, float, float] = (-10.0, -20.0, 5.0),
+    lean: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    **elements: object,
+) -> list[bytes]:
+    """A file for each slice of a block of int16 (slices, rows, columns).
+
+    spacing: of slices along their normal, rows, columns in mm; lean: by how much each slice is shifted in mm besides
+    """
+    way = spacing[0] * np.cross(orientation[:3], orientation[3:]) + np.array(lean, float)
+    common = {
+        "FrameOfReferenceUID": f"{ROOT}.9",
+        "ImageOrientationPatient": list(orientation),
+        "PixelSpacing": [spacing[1], spacing[2]],
+        "RescaleSlope": 1,
+        "RescaleIntercept": 0,
+        "WindowCenter": 40,
+        "WindowWidth": 400,
+        **elements,
+    }
+    return [
+        dicom_bytes(
+            one,
+            number=number,
+            ImagePositionPatient=[float(value) for value in origin + (number - 1) * way],
+            **{keyword: value for keyword, value in common.items() if value is not None},
+        )
+        for number, one in enumerate(values, 1)
+    ]
+
+
 def photo(seed: int = 0, size: tuple[int, int] = (96, 64)) -> bytes:
     """A PNG of random color."""
     values = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)

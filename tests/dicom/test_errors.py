@@ -12,6 +12,7 @@ from dicom.series import DIMENSIONS
 
 SOURCE = "\n".join(file.read_text(encoding="utf-8") for file in (Path(errors.__file__).parent).glob("*.py"))
 LIMITS = sorted(set(re.findall(r'TooLarge\(\s*what="(\w+)"', SOURCE)))
+REASONS = sorted(set(re.findall(r'NoVolume\(reason="(\w+)"', SOURCE)))
 FINDINGS = sorted(set(re.findall(r'"(series\.\w+)"', SOURCE)))
 
 
@@ -30,6 +31,15 @@ def test_every_limit_has_a_sentence_of_its_own(what):
     error = errors.TooLarge(what=what, found="9 GB", limit="2 GB")
 
     assert error.code in catalogue()
+    assert "—" not in sentence(error.code, "ko", **error.facts)
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_every_reason_against_a_volume_has_a_sentence_of_its_own(reason):
+    """The page says it where planes cannot be cut."""
+    error = errors.NoVolume(reason=reason, found="9 GB", limit="2 GB")
+
+    assert len(REASONS) == 10 and error.code in catalogue()
     assert "—" not in sentence(error.code, "ko", **error.facts)
 
 
