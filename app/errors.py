@@ -37,6 +37,7 @@ STATUS = {
     "storage.scratch_full": 507,
     "storage.unreadable": 410,
     "dicom.no_such_frame": 404,
+    "dicom.busy": 503,
     "app.signed_out": 401,
     "app.forbidden": 403,
     "app.foreign_origin": 403,

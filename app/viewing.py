@@ -8,6 +8,7 @@ import numpy as np
 from app import slides
 from app.wiring import Services
 from dicom.render import View, crop, montage, png, thumbnail
+from dicom.sandbox import Held
 from dicom.windowing import Window
 from storage import studies
 from storage.database import Tx
@@ -16,12 +17,15 @@ from storage.studies import Instance, Study
 Picture = np.ndarray[Any, Any]
 
 
-def file_of(services: Services, tx: Tx, instance: Instance) -> bytes:
-    """The plaintext of an instance's file, of a slide that of its overview; raises NotFound, Unreadable."""
+def file_of(services: Services, tx: Tx, instance: Instance) -> Held:
+    """An instance's file for the decoder, of a slide that of its overview; read only where no process has it open.
+
+    raises: Unreadable once the patient was erased; later, from the decoder, NotFound and Unreadable
+    """
     key = tx.patient_key(instance.patient_id)
     # A slide is never read whole; what asks for its picture without asking for a region is shown all of it, small.
     sha256 = (instance.facts.get("slide") or {}).get("overview") or instance.file_sha256
-    return services.files.read(key, instance.patient_id, sha256)
+    return Held(sha256, lambda: services.files.read(key, instance.patient_id, sha256))
 
 
 def pictures(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]) -> list[Picture]:
@@ -70,16 +74,15 @@ def key_image(services: Services, tx: Tx, study: Study, view: Mapping[str, Any])
     return png(services.decoder.render(file_of(services, tx, instance), view_of(view, square=True)))
 
 
-def for_others(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]) -> bytes:
+def for_others(services: Services, file: Held, view: Mapping[str, Any]) -> bytes:
     """PNG of the whole frame as those may see it who do not treat the patient: no drawings, bands of text blanked.
 
     Text inside of the picture stays; what may hold it waits until a person has looked (`app.review`).
     """
-    instance = studies.instance(tx, str(view["instance_id"]), study.owner_id)
-    shown, _ = services.decoder.masked(file_of(services, tx, instance), view_of(view, square=True))
+    shown, _ = services.decoder.masked(file, view_of(view, square=True))
     return png(shown)
 
 
-def small(services: Services, file: bytes, frames: int) -> bytes:
+def small(services: Services, file: Held, frames: int) -> bytes:
     """A thumbnail of the middle frame of a file as PNG."""
     return thumbnail(services.decoder.render(file, View(frame_index=frames // 2, square=True)))

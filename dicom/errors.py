@@ -17,6 +17,7 @@ DicomError
 ├── TooLarge           over a limit, which is named
 ├── BadArchive         a ZIP that is not what it seems
 ├── OtherFiles         what lies beside the pictures on a disc and is none
+├── Busy               everything that decodes is at work; no fault of this file
 └── TookTooLong        decoding was stopped
 """
 
@@ -151,6 +152,12 @@ class OtherFiles(DicomError):
     """Files beside the pictures, of kinds that are no pictures, were left out."""
 
     code = "dicom.other_files"
+
+
+class Busy(DicomError):
+    """Everything that decodes is busy with other files, and has been for as long as one may take."""
+
+    code = "dicom.busy"
 
 
 class TookTooLong(DicomError):

@@ -40,7 +40,10 @@ from dicom.scan import Scan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much is allowed; each over it is an error that says so."""
+    """How much is allowed; each over it is an error that says so.
+
+    kept_bytes: of files that a process keeps open between questions; the last one may be larger
+    """
 
     file_bytes: int = 2 << 30
     inflated_bytes: int = 1 << 30
@@ -54,6 +57,12 @@ class Limits:
     cpu_seconds: int = 60
     wall_seconds: int = 90
     picture_pixels: int = 120_000_000
+    kept_bytes: int = 128 << 20
+
+    @property
+    def kept_alone_bytes(self) -> int:
+        """Bytes of the largest file that a process keeps in hand: its pixels are there twice, and decoding needs room."""
+        return self.memory_bytes // 4
 
 
 READ = {

@@ -5,12 +5,14 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_icc_profile, pixel_array
+from pydicom.tag import Tag
 
 from dicom.codestream import RLE, check_codestream
 from dicom.errors import Damaged, DicomError, TooLarge
-from dicom.guard import DEFLATED, number
+from dicom.guard import BIG_ENDIAN, DEFLATED, number
 from dicom.windowing import Values
 
 PLUGINS = {
@@ -92,9 +94,43 @@ def has_high_bits(dataset: Dataset) -> bool:
 def _decoded(source: Path | bytes, dataset: Dataset, index: int) -> Values:
     syntax = dataset.file_meta.TransferSyntaxUID
     if not syntax.is_encapsulated and syntax != DEFLATED and "PixelData" in dataset:
-        # By place in the file: one frame of a film of 400 MB costs one frame of memory.
+        # By place in the file: one frame of a film of 400 MB costs one frame of memory, and no header twice.
+        alone = _alone(source, dataset, index)
+        if alone is not None:
+            return np.asarray(pixel_array(alone))
         return np.asarray(pixel_array(BytesIO(source) if isinstance(source, bytes) else source, index=index))
     return np.asarray(pixel_array(dataset, index=index, decoding_plugin=_plugin(dataset)))
+
+
+def _alone(source: Path | bytes, dataset: Dataset, index: int) -> Dataset | None:
+    """One native frame as a picture of its own; None where frames do not begin at a byte, or words lie across them."""
+    rows, columns = number(dataset, "Rows"), number(dataset, "Columns")
+    bits = rows * columns * number(dataset, "SamplesPerPixel", 1) * number(dataset, "BitsAllocated")
+    if str(dataset.get("PhotometricInterpretation", "")) == "YBR_FULL_422":
+        # Two pixels share their color (PS3.3 C.7.6.3.1.2).
+        bits = bits * 2 // 3
+    raw = dict(dataset.items())[Tag("PixelData")]
+    if bits % 8 or dataset.file_meta.TransferSyntaxUID == BIG_ENDIAN:
+        return None
+    first, size = index * bits // 8, bits // 8
+    if isinstance(raw, RawDataElement) and raw.value is None:
+        data = _read(source, raw.value_tell + first, size)
+    else:
+        data = dataset.PixelData[first : first + size]
+    alone = Dataset()
+    for tag in [tag for tag in dataset.keys() if tag.group == 0x0028]:  # noqa: SIM118
+        alone[tag] = copy(dataset[tag])
+    alone.file_meta, alone.NumberOfFrames = dataset.file_meta, 1
+    alone.add_new("PixelData", raw.VR or "OW", data)
+    return alone
+
+
+def _read(source: Path | bytes, first: int, size: int) -> bytes:
+    if isinstance(source, bytes):
+        return source[first : first + size]
+    with source.open("rb") as stream:
+        stream.seek(first)
+        return stream.read(size)
 
 
 def _plugin(dataset: Dataset) -> str:

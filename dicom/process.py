@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,18 @@ from dicom.errors import BY_NAME, Damaged, DicomError, TookTooLong, TooLarge
 from dicom.guard import Limits
 
 READY, START_SECONDS = b"R", 60
+NOT_HELD = "NotHeld"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A file that may be open in a process already: the digest of its content, and how to get that otherwise."""
+
+    sha256: str
+    read: Callable[[], bytes]
+
+
+Source = Path | bytes | Held
 
 
 class Died(Exception):
@@ -61,6 +74,8 @@ class Process:
         self.requests, self.answers = self.child.stdin.fileno(), self.child.stdout.fileno()
         os.set_blocking(self.requests, False)
         self.is_ready = False
+        self.holds: frozenset[str] = frozenset()
+        """Digests of the files it has open, as it said last."""
 
     @property
     def is_alive(self) -> bool:
@@ -75,17 +90,31 @@ class Process:
                 assert pipe is not None
                 pipe.close()
 
-    def ask(self, verb: str, source: Path | bytes, arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        payload = source if isinstance(source, bytes) else b""
-        path = None if isinstance(source, bytes) else str(source.resolve())
-        request = {"verb": verb, "path": path, "size": len(payload), "arguments": arguments}
+    def ask(self, verb: str, source: Source, arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """Facts and bytes of an answer; raises DicomError subclasses, Died."""
+        if not isinstance(source, Held):
+            payload, path = (source, None) if isinstance(source, bytes) else (b"", str(source.resolve()))
+            return self._told(*self._exchange({"verb": verb, "path": path, "arguments": arguments}, payload))
+        request = {"verb": verb, "path": None, "arguments": arguments, "key": source.sha256}
+        if source.sha256 in self.holds:
+            head, data = self._exchange(request, b"")
+            if head.get("error") != NOT_HELD:
+                return self._told(head, data)
+        return self._told(*self._exchange(request, source.read()))
+
+    def _exchange(self, request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
         self.wait_until_ready()
         deadline = time.monotonic() + self.limits.wall_seconds
-        for part in (json.dumps(request).encode() + b"\n", payload):
+        for part in (json.dumps({**request, "size": len(payload)}).encode() + b"\n", payload):
             self._send(part, deadline)
         length = int.from_bytes(self._exactly(8, deadline), "big")
         head = json.loads(self._exactly(length, deadline))
         data = self._exactly(int(head.get("size", 0)), deadline)
+        self.holds = frozenset(head.get("holds", ()))
+        return head, data
+
+    @staticmethod
+    def _told(head: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         if "error" in head:
             raise BY_NAME.get(head["error"], DicomError)(**head["facts"])
         return head["facts"], data

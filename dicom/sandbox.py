@@ -5,13 +5,11 @@ that comes back is ever unpickled. A process that dies, hangs or asks for too mu
 file that did it is an error like any other.
 """
 
-import contextlib
 import importlib
 import json
-import queue
 import resource
+import select
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,16 +19,23 @@ import numpy as np
 
 from dicom.errors import DicomError
 from dicom.guard import Limits
-from dicom.process import READY, Died, Process
+from dicom.kept import Kept
+from dicom.pool import Kind, Pool
+from dicom.process import NOT_HELD, READY, Died, Held, Source
 from dicom.profile import BASIC, Options
 from dicom.reading import Frame, Instance
 from dicom.render import View
 from dicom.volume import Voxels
 from dicom.windowing import Values, Window
 
-Source = Path | bytes
-_ARRIVING = frozenset(["inspect", "deidentify", "told", "scope"])
-"""What is asked of files that arrive or leave; for the rest somebody waits in front of a screen."""
+__all__ = ["Decoder", "Held", "ShownFrame", "Source"]
+_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("inspect", "deidentify", "told", "scope"), "arriving"),
+    "voxels": "filling",
+}
+"""What is asked of files that arrive or leave, or in bulk; for the rest somebody waits in front of a screen."""
+FORGOTTEN_SECONDS = 60
+"""A process that is asked nothing for so long keeps no patient's file in its memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +59,7 @@ class Decoder:
 
     def __init__(self, workers: int = 1, limits: Limits | None = None):
         self.limits = limits or Limits()
-        # One process is left to those who look: files that arrive never take them all.
-        self._arriving = threading.BoundedSemaphore(max(1, workers - 1))
-        self._idle: queue.Queue[Process] = queue.Queue()
-        self._closed = False
-        for _ in range(workers):
-            self._idle.put(Process(self.limits))
+        self.pool = Pool(workers, self.limits)
 
     def __enter__(self) -> "Decoder":
         return self
@@ -69,12 +69,7 @@ class Decoder:
 
     def close(self) -> None:
         """End every process; one that is at work ends when its answer is there."""
-        self._closed = True
-        while True:
-            try:
-                self._idle.get_nowait().kill()
-            except queue.Empty:
-                return
+        self.pool.close()
 
     def inspect(self, source: Source) -> dict[str, Any]:
         """What the file says of itself (`Inspection` as plain JSON); one frame was decoded to be sure of it."""
@@ -156,38 +151,13 @@ class Decoder:
         return self._ask("scope", source, view=asdict(view or View()), box=box)[0]
 
     def _ask(self, verb: str, source: Source, **arguments: Any) -> tuple[dict[str, Any], bytes]:
-        with self._arriving if verb in _ARRIVING else contextlib.nullcontext():
-            return self._asked(verb, source, arguments)
-
-    def _asked(self, verb: str, source: Source, arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        if self._closed:
-            raise RuntimeError("The decoder is closed.")
-        process = self._idle.get()
-        try:
-            if not process.is_alive:
+        key = source.sha256 if isinstance(source, Held) else None
+        with self.pool.process(_KINDS.get(verb, "looking"), key) as process:
+            try:
+                return process.ask(verb, source, arguments)
+            except Died as death:
                 process.kill()
-                process = Process(self.limits)
-            return process.ask(verb, source, arguments)
-        except Died as death:
-            process.kill()
-            raise death.cause_for(self.limits) from death
-        finally:
-            if self._closed:
-                process.kill()
-            if process.is_alive or self._closed:
-                self._idle.put(process)
-            else:
-                # Whoever comes next takes one that is warm; this one's successor joins them when it is.
-                threading.Thread(target=self._replace, name="decoder", daemon=True).start()
-
-    def _replace(self) -> None:
-        process = Process(self.limits)
-        # One that cannot start is put back all the same: the next who takes it tries again and is told.
-        with contextlib.suppress(Died):
-            process.wait_until_ready()
-        if self._closed:
-            process.kill()
-        self._idle.put(process)
+                raise death.cause_for(self.limits) from death
 
 
 def _serve(limits: Limits, requests: BinaryIO, answers: BinaryIO) -> None:
@@ -201,14 +171,31 @@ def _serve(limits: Limits, requests: BinaryIO, answers: BinaryIO) -> None:
         importlib.import_module(f"dicom.{name}")
     answers.write(READY)
     answers.flush()
-    for line in iter(requests.readline, b""):
+    kept = Kept(limits)
+    for line in _lines(requests, kept):
         _limit_cpu(limits.cpu_seconds)
         request = json.loads(line)
+        if request["size"]:
+            kept.make_room(request["size"])
         payload = requests.read(request["size"])
-        source: Source = Path(request["path"]) if request["path"] else payload
-        for part in _answered(request["verb"], source, request["arguments"], limits):
+        for part in _answered(request, payload, limits, kept):
             answers.write(part)
         answers.flush()
+
+
+def _lines(requests: BinaryIO, kept: Kept) -> Iterator[bytes]:
+    """One request after the other; while none comes, what is kept is forgotten."""
+    waiting = select.poll()
+    waiting.register(requests.fileno(), select.POLLIN)
+    while True:
+        # Nothing can be waiting in the buffer: who asks waits for the answer before asking again.
+        if not waiting.poll(FORGOTTEN_SECONDS * 1000):
+            kept.forget()
+            continue
+        line = requests.readline()
+        if not line:
+            return
+        yield line
 
 
 def _limit_cpu(seconds: int) -> None:
@@ -217,21 +204,33 @@ def _limit_cpu(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
 
 
-def _answered(verb: str, source: Source, arguments: dict[str, Any], limits: Limits) -> Iterator[bytes]:
+def _answered(request: dict[str, Any], payload: bytes, limits: Limits, kept: Kept) -> Iterator[bytes]:
+    key, verb = request.get("key"), _VERBS[request["verb"]]
+    source: Any = Path(request["path"]) if request["path"] else payload
+    if key and not payload and key not in kept:
+        yield _head({"error": NOT_HELD, "holds": kept.keys(), "facts": {}})
+        return
+    head: dict[str, Any]
+    data = b""
     try:
-        facts, data = _VERBS[verb](source, limits, **arguments)
-        yield _head({"facts": facts, "size": len(data)})
-        yield data
+        if key:
+            source = kept.opened(key, payload, open_source)
+        facts, data = verb(source, limits, **request["arguments"])
+        head = {"facts": facts, "size": len(data)}
     except DicomError as error:
-        yield _head({"error": type(error).__name__, "facts": error.facts})
+        head = {"error": type(error).__name__, "facts": error.facts}
     except MemoryError:
-        yield _head({"error": "TooLarge", "facts": {"what": "memory"}})
+        # Some of the memory is what was kept for the next question.
+        kept.forget()
+        head = {"error": "TooLarge", "facts": {"what": "memory"}}
     except RecursionError:
-        yield _head({"error": "TooLarge", "facts": {"what": "depth", "limit": limits.depth}})
+        head = {"error": "TooLarge", "facts": {"what": "depth", "limit": limits.depth}}
     except BaseException as error:  # whatever a hostile file breaks, a panic of Rust too, is a sentence
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
-        yield _head({"error": "Damaged", "facts": {"kind": type(error).__name__}})
+        head = {"error": "Damaged", "facts": {"kind": type(error).__name__}}
+    yield _head({**head, "holds": kept.keys()})
+    yield data
 
 
 def _head(head: dict[str, Any]) -> bytes:
@@ -239,11 +238,13 @@ def _head(head: dict[str, Any]) -> bytes:
     return len(encoded).to_bytes(8, "big") + encoded
 
 
-def open_source(source: Source, limits: Limits) -> Any:
-    """A DICOM instance, a slide or a picture, by its content; raises DicomError subclasses."""
+def open_source(source: Any, limits: Limits) -> Any:
+    """A DICOM instance, a slide or a picture, by its content, or what is open already; raises DicomError subclasses."""
     from dicom.photos import Photo, is_photo, is_tiff
     from dicom.slides import is_slide, kept_open
 
+    if not isinstance(source, Path | bytes):
+        return source
     if isinstance(source, bytes):
         head = source[:132]
     else:

@@ -29,9 +29,9 @@ def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> di
         study, series = studies.one_series(tx, series_id, caller.user.id)
         tx.record("study.read", subject=study.patient_ref, object_type="series", object_id=series_id)
         first = series.instances[0]
-        data = viewing.file_of(services, tx, first)
+        file = viewing.file_of(services, tx, first)
     # Outside the change: decoding may take as long as a hostile file makes it.
-    shown = services.decoder.frame(data, 0)
+    shown = services.decoder.frame(file, 0)
     facts = first.facts
     offered = [one for one in facts.get("windows") or () if one]
     if not offered and not shown.is_color:
@@ -104,8 +104,8 @@ def thumbnail(request: Request, series_id: str, caller: Caller = CLINICIAN) -> R
     with services.database.read(caller.actor) as tx:
         _, series = studies.one_series(tx, series_id, caller.user.id)
         middle = series.instances[len(series.instances) // 2]
-        data = viewing.file_of(services, tx, middle)
-    data = viewing.small(services, data, middle.frames)
+        file = viewing.file_of(services, tx, middle)
+    data = viewing.small(services, file, middle.frames)
     return Response(data, media_type="image/png", headers=PRIVATE)
 
 
@@ -115,8 +115,8 @@ def raw(request: Request, instance_id: str, frame: int, caller: Caller = CLINICI
     services = services_of(request)
     with services.database.read(caller.actor) as tx:
         instance = studies.instance(tx, instance_id, caller.user.id)
-        data = viewing.file_of(services, tx, instance)
-    shown = services.decoder.frame(data, frame)
+        file = viewing.file_of(services, tx, instance)
+    shown = services.decoder.frame(file, frame)
     headers = {
         **PRIVATE,
         "x-rows": str(shown.values.shape[0]),
@@ -151,8 +151,8 @@ def rendered(
     view = viewing.view_of({"frame": frame, "overlays": overlays, "supplemental": supplemental, **asked})
     with services.database.read(caller.actor) as tx:
         instance = studies.instance(tx, instance_id, caller.user.id)
-        data = viewing.file_of(services, tx, instance)
-    shown = services.decoder.render(data, view)
+        file = viewing.file_of(services, tx, instance)
+    shown = services.decoder.render(file, view)
     return Response(png(shown), media_type="image/png", headers=PRIVATE)
 
 

@@ -122,6 +122,6 @@ def thumbnail(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Re
         if first is None:
             raise NotFound(object="picture")
         middle = first.instances[len(first.instances) // 2]
-        data = viewing.file_of(services, tx, middle)
-    data = viewing.small(services, data, middle.frames)
+        file = viewing.file_of(services, tx, middle)
+    data = viewing.small(services, file, middle.frames)
     return Response(data, media_type="image/png", headers={"cache-control": "private, max-age=600"})

@@ -62,7 +62,7 @@ def outcomes(decoder, name, seeds):
 
 def seconds_of(decoder):
     """Seconds its one process has worked."""
-    used = psutil.Process(decoder._idle.queue[0].child.pid).cpu_times()
+    used = psutil.Process(decoder.pool.idle[0].child.pid).cpu_times()
     return used.user + used.system
 
 
@@ -75,25 +75,25 @@ def decoder():
 @pytest.mark.parametrize("name", FILES)
 def test_files_broken_by_chance_are_shown_or_refused(decoder, name):
     """A sample of the ten thousand, in the same process from the first to the last."""
-    first = decoder._idle.queue[0].child.pid
+    first = decoder.pool.idle[0].child.pid
 
     found = outcomes(decoder, name, range(SAMPLE))
 
     assert found.total() == SAMPLE and len(found) > 1
-    assert decoder._idle.queue[0].child.pid == first
+    assert decoder.pool.idle[0].child.pid == first
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_ten_thousand_broken_files_end_no_process(decoder, name):
     """A thousand of each: no abort, no hang, no panic that is not caught."""
-    first = decoder._idle.queue[0].child.pid
+    first = decoder.pool.idle[0].child.pid
 
     found = outcomes(decoder, name, range(ALL))
 
     print(name, dict(found.most_common()))
     assert found.total() == ALL
-    assert decoder._idle.queue[0].child.pid == first
+    assert decoder.pool.idle[0].child.pid == first
 
 
 def test_the_mutations_are_ten_thousand():

@@ -85,9 +85,11 @@ def test_a_copy_keeps_nothing_of_a_preamble(decoder, name):
 
 def process_of(decoder):
     """The process that is asked next, once there is one."""
-    process = decoder._idle.get(timeout=60)
-    decoder._idle.put(process)
-    return process
+    end = time.monotonic() + 60
+    while not decoder.pool.idle:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return decoder.pool.idle[0]
 
 
 def seconds_of(decoder):
@@ -140,13 +142,13 @@ def test_a_picture_that_needs_too_much_memory_is_refused():
 def test_what_arrives_never_takes_the_last_process():
     """Uploads wait for each other, however slow they are; who looks at pictures has a process left."""
     with Decoder(2, Limits(wall_seconds=6)) as decoder, ThreadPoolExecutor(4) as threads:
-        for process in list(decoder._idle.queue):
+        for process in list(decoder.pool.idle):
             process.wait_until_ready()
         # The one that is asked first stands still, as with a file that never ends.
-        process_of_the_upload = decoder._idle.queue[0].child
+        process_of_the_upload = decoder.pool.idle[0].child
         process_of_the_upload.send_signal(signal.SIGSTOP)
         uploads = [threads.submit(decoder.inspect, GOOD) for _ in range(3)]
-        while len(decoder._idle.queue) > 1:
+        while len(decoder.pool.idle) > 1:
             time.sleep(0.01)
 
         frames = [decoder.frame(GOOD) for _ in range(40)]
@@ -160,9 +162,9 @@ def test_what_arrives_never_takes_the_last_process():
 def test_who_comes_after_a_death_takes_a_process_that_is_warm():
     """The successor of a process that died joins the others when its libraries are loaded, and not before."""
     with Decoder(2) as decoder:
-        for process in list(decoder._idle.queue):
+        for process in list(decoder.pool.idle):
             process.wait_until_ready()
-        dying, other = list(decoder._idle.queue)
+        dying, other = list(decoder.pool.idle)
         dying.child.send_signal(signal.SIGSTOP)
         Timer(0.2, lambda: dying.child.send_signal(signal.SIGABRT)).start()
         Timer(0.4, lambda: dying.child.send_signal(signal.SIGCONT)).start()
@@ -172,9 +174,9 @@ def test_who_comes_after_a_death_takes_a_process_that_is_warm():
         assert process_of(decoder) is other
         decoder.frame(GOOD)
         end = time.monotonic() + 60
-        while len(decoder._idle.queue) < 2 and time.monotonic() < end:
+        while len(decoder.pool.idle) < 2 and time.monotonic() < end:
             time.sleep(0.05)
-        assert all(process.is_ready and process.is_alive for process in decoder._idle.queue)
+        assert all(process.is_ready and process.is_alive for process in decoder.pool.idle)
 
 
 @pytest.mark.slow
@@ -183,7 +185,7 @@ def test_a_reader_scrolls_while_every_hostile_file_arrives():
     film = dicom_bytes(np.zeros((512, 512), np.int16))
     files = [make() for make, _ in REFUSED.values()] + [make() for make in SHOWN.values()]
     with Decoder(2) as decoder, ThreadPoolExecutor(1) as threads:
-        for process in list(decoder._idle.queue):
+        for process in list(decoder.pool.idle):
             process.wait_until_ready()
         usual = max(seconds_of_a_frame(decoder, film) for _ in range(200))
         arriving = threads.submit(feed, decoder, files)
