@@ -148,7 +148,7 @@ def _seen(
     if slide is None:
         return study, services.decoder.scope(data, viewing.view_of(view), view.get("box"))
     # By its overview: glass is not even enough to be called blank, and a region is looked at before it is cut.
-    empty = not slides.holds_tissue(data, slide, view.get("box"))
+    empty = not slides.holds_tissue(data.read(), slide, view.get("box"))
     return study, {"modality": "SM", "region": "", "findings": ["no_tissue"] if empty else []}
 
 
