@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app import marking, reporting, sections, viewing
+from app import marking, papers, reporting, sections, viewing
 from app.auth import Caller
 from app.errors import Refused
 from app.review import kind_of
@@ -151,7 +151,7 @@ def report_content(
         ),
         provenance_heading=words.both("provenance"),
         provenance=_provenance(tx, report, used, words),
-        code=Code(text=_code(tx, report), caption=words.both("code")),
+        code=Code(text=_code(services, tx, report, deidentified=deidentified), caption=words.both("code")),
         signatures=_signatures(report, used, names, words, deidentified=deidentified),
         statement=" ".join(
             sentence("paper.statement" if used else "paper.statement_person", lang)
@@ -409,9 +409,11 @@ def _log_position(tx: Tx) -> tuple[int, str]:
     return (head.size, Frontier(head.size, head.front).root().hex()) if head else (0, "")
 
 
-def _code(tx: Tx, report: Report) -> str:
-    size, root = _log_position(tx)
-    return f"DRAGONFLY:1:{report.id}:{report.version}:{report.sha256}:{size}:{root}".upper()
+def _code(services: Services, tx: Tx, report: Report, *, deidentified: bool) -> str:
+    code = papers.Code(report_id=report.id, version=report.version, content_sha256=report.sha256)
+    # An address would say where a de-identified copy was made.
+    address = "" if deidentified else services.settings.address
+    return papers.code_text(address, code, *_log_position(tx))
 
 
 def eights(digest: str) -> str:

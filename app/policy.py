@@ -39,6 +39,8 @@ POLICY: tuple[Rule, ...] = (
     _rule("GET", "/api/status", ALL),
     _rule("GET", "/api/about", ALL),
     _rule("GET", "/openapi.json", ALL),
+    _rule("GET", "/PAPER/{code}", ALL),
+    _rule("POST", "/api/papers/check", ALL),
     _rule("POST", "/api/uploads", (C,)),
     _rule("GET DELETE", "/api/uploads/{upload_id}", (C,)),
     _rule("PUT", "/api/uploads/{upload_id}/files/{number}", (C,)),
@@ -111,10 +113,10 @@ HOMES = {C: "/app/", R: "/research/", A: "/admin/", U: "/audit/"}
 
 # Of Gradio's some eighty routes a page needs these; its queue, uploads and file cache are never reached.
 PAGES = {
-    "/app/": ("", "study", "about"),
-    "/research/": ("", "read", "about"),
-    "/admin/": ("", "erasures", "system", "about"),
-    "/audit/": ("", "about"),
+    "/app/": ("", "study", "paper", "about"),
+    "/research/": ("", "read", "paper", "about"),
+    "/admin/": ("", "erasures", "system", "paper", "about"),
+    "/audit/": ("", "paper", "about"),
 }
 SHELL = re.compile(r"^(theme\.css|(assets|static)/.+)$")
 

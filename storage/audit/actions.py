@@ -61,6 +61,7 @@ ACTIONS: dict[str, str] = {
     "erasure.listed": "110113",
     "hold.placed": "110113",
     "hold.lifted": "110113",
+    "paper.checked": "110101",
     "audit.read": "110101",
     "audit.verified": "110101",
     "audit.exported": "110106",

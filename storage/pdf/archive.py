@@ -24,7 +24,13 @@ MADE = "2000-01-01T00:00:00+00:00"
 
 
 def archive(
-    drawn: bytes, root: Node, *, title: str, language: str, attachments: Sequence[Attachment] = ()
+    drawn: bytes,
+    root: Node,
+    *,
+    title: str,
+    language: str,
+    identifier: str = "",
+    attachments: Sequence[Attachment] = (),
 ) -> bytes:
     """The paper as PDF/A-3a and PDF/UA-1; drawn: every operator stands inside a mark of `root` or of an artifact."""
     with pikepdf.open(BytesIO(drawn)) as pdf:
@@ -32,7 +38,7 @@ def archive(
         pdf.Root.MarkInfo = Dictionary(Marked=True)
         pdf.Root.Lang = String(language)
         pdf.Root.ViewerPreferences = Dictionary(DisplayDocTitle=True)
-        metadata = pdf.make_stream(_metadata(title, language).encode())
+        metadata = pdf.make_stream(_metadata(title, language, identifier).encode())
         metadata.Type, metadata.Subtype = Name.Metadata, Name.XML
         pdf.Root.Metadata = metadata
         pdf.Root.OutputIntents = Array([_colors(pdf)])
@@ -122,8 +128,8 @@ def _attach(pdf: pikepdf.Pdf, attachments: Sequence[Attachment]) -> None:
     pdf.Root.AF = associated
 
 
-def _metadata(title: str, language: str) -> str:
-    """XMP; the mark of PDF/UA is no part of PDF/A's own set, so it brings its description along."""
+def _metadata(title: str, language: str, identifier: str) -> str:
+    """XMP, which qpdf leaves as text, so that a page can find the identifier without reading PDF; the mark of PDF/UA is no part of PDF/A's own set, so it brings its description along."""
     return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
 <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -131,7 +137,7 @@ def _metadata(title: str, language: str) -> str:
  xmlns:pdf="http://ns.adobe.com/pdf/1.3/" xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/"
  xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/" xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/"
  xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#">
-<dc:format>application/pdf</dc:format>
+{_identified(identifier)}<dc:format>application/pdf</dc:format>
 <dc:title><rdf:Alt><rdf:li xml:lang="x-default">{escape(title)}</rdf:li></rdf:Alt></dc:title>
 <dc:language><rdf:Bag><rdf:li>{escape(language)}</rdf:li></rdf:Bag></dc:language>
 <xmp:CreatorTool>Dragonfly-Med</xmp:CreatorTool>
@@ -157,3 +163,7 @@ def _metadata(title: str, language: str) -> str:
 </rdf:RDF>
 </x:xmpmeta>
 <?xpacket end="w"?>"""
+
+
+def _identified(identifier: str) -> str:
+    return f"<dc:identifier>{escape(identifier)}</dc:identifier>\n" if identifier else ""

@@ -25,7 +25,14 @@ def render(content: ReportContent) -> bytes:
         if fewer == 1:
             drawn, root = shorter, its_root
     title = plain(content.title)
-    return archive(drawn, root, title=title, language=content.language, attachments=content.attachments)
+    return archive(
+        drawn,
+        root,
+        title=title,
+        language=content.language,
+        identifier=content.code.text if content.code else "",
+        attachments=content.attachments,
+    )
 
 
 def _drawn(content: ReportContent, image_height: float) -> tuple[bytes, Node, int]:

@@ -27,7 +27,7 @@ from storage.pdf import (
 )
 from storage.pdf.text import markup, plain
 
-CODE = "DRAGONFLY:1:" + "7A" * 64
+CODE = f"HTTPS://READING.LARGE-HOSPITAL.EXAMPLE.ORG/PAPER/1:{'7A' * 16}:12:{'7A' * 32}:1234567:{'C3' * 32}"
 
 
 def picture(size: tuple[int, int] = (320, 240)) -> bytes:

@@ -22,6 +22,7 @@ const ISLANDS: Record<string, () => Promise<Island>> = {
   users: () => import("./users"),
   erasures: () => import("./erasures"),
   system: () => import("./system"),
+  paper: () => import("./paper"),
   log: () => import("./log"),
   about: () => import("./about"),
 };

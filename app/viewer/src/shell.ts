@@ -9,10 +9,10 @@ import { complain } from "./toast";
 import type { Role, Status, Theme } from "./types";
 
 const PAGES: Record<Role, [key: string, address: string][]> = {
-  clinician: [["ui.nav.worklist", "/app/"], ["ui.nav.about", "/app/about"]],
-  researcher: [["ui.nav.reviews", "/research/"], ["ui.nav.about", "/research/about"]],
-  admin: [["ui.nav.users", "/admin/"], ["ui.nav.erasures", "/admin/erasures"], ["ui.nav.system", "/admin/system"], ["ui.nav.about", "/admin/about"]],
-  auditor: [["ui.nav.log", "/audit/"], ["ui.nav.about", "/audit/about"]],
+  clinician: [["ui.nav.worklist", "/app/"], ["ui.nav.paper", "/app/paper"], ["ui.nav.about", "/app/about"]],
+  researcher: [["ui.nav.reviews", "/research/"], ["ui.nav.paper", "/research/paper"], ["ui.nav.about", "/research/about"]],
+  admin: [["ui.nav.users", "/admin/"], ["ui.nav.erasures", "/admin/erasures"], ["ui.nav.system", "/admin/system"], ["ui.nav.paper", "/admin/paper"], ["ui.nav.about", "/admin/about"]],
+  auditor: [["ui.nav.log", "/audit/"], ["ui.nav.paper", "/audit/paper"], ["ui.nav.about", "/audit/about"]],
 };
 const STATUS_EVERY_MS = 15_000;
 

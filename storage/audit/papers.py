@@ -1,0 +1,65 @@
+"""What the record knows of a paper by the digest of its file: when it left, and whether a later one did."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, literal, select
+from sqlalchemy.orm import Session
+
+from storage.rows import AuditEventRow, AuditIndexRow
+
+LEFT = ("report.exported", "answer.exported")
+NEWER = ("report.signed", "report.addendum")
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """An entry: where it stands, when it was written, what it is of."""
+
+    seq: int
+    time: datetime
+    action: str
+    object_id: str
+
+
+def left(session: Session, sha256: str) -> Noted | None:
+    """The last time that these very bytes left; None when they never did."""
+    # Only exports are searched, and only a match is read: a scan in the database, no index on digests.
+    query = (
+        select(AuditEventRow.body, AuditIndexRow)
+        .join(AuditIndexRow, AuditIndexRow.seq == AuditEventRow.seq)
+        .where(AuditIndexRow.action.in_(LEFT), _holds(session, sha256.encode()))
+        .order_by(AuditIndexRow.seq.desc())
+    )
+    for body, row in session.execute(query):
+        if json.loads(body).get("output_sha256") == sha256:
+            return _noted(row)
+    return None
+
+
+def newer(session: Session, report_id: str, than: int) -> Noted | None:
+    """The last time the report was signed or added to behind this entry."""
+    query = (
+        select(AuditIndexRow)
+        .where(
+            AuditIndexRow.object_id == report_id,
+            AuditIndexRow.action.in_(NEWER),
+            AuditIndexRow.outcome == "success",
+            AuditIndexRow.seq > than,
+        )
+        .order_by(AuditIndexRow.seq.desc())
+        .limit(1)
+    )
+    row = session.execute(query).scalar_one_or_none()
+    return _noted(row) if row else None
+
+
+def _holds(session: Session, text: bytes) -> ColumnElement[bool]:
+    if session.get_bind().dialect.name == "sqlite":
+        return func.instr(AuditEventRow.body, text) > 0
+    return func.pg_catalog.position(AuditEventRow.body, literal(text)) > 0
+
+
+def _noted(row: AuditIndexRow) -> Noted:
+    return Noted(row.seq, row.time, row.action, row.object_id or "")
