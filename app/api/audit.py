@@ -1,13 +1,14 @@
 """The record, for the auditor: search, verify, take away."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
+from app import record
 from app.auth import Caller, allow, services_of
+from app.record import Form
 from storage import users
 from storage.audit.actions import ACTIONS
 from storage.audit.search import find, verify_rows
@@ -15,6 +16,11 @@ from storage.verifier import CANNOT_TELL, CLEAN, TAMPERED
 
 router = APIRouter(tags=["audit"], prefix="/api/audit")
 AUDITOR = allow("auditor")
+FILES: dict[Form, tuple[str, str]] = {
+    "sealed": ("audit-log.jsonl", "application/x-ndjson"),
+    "fhir": ("audit-events.ndjson", "application/fhir+ndjson"),
+    "syslog": ("audit-messages.log", "text/plain; charset=utf-8"),
+}
 WORDS = {CLEAN: "clean", TAMPERED: "tampered", CANNOT_TELL: "cannot_tell"}
 
 
@@ -75,11 +81,14 @@ def verify(request: Request, caller: Caller = AUDITOR) -> dict[str, Any]:
 
 
 @router.get("/export", response_class=StreamingResponse)
-def export(request: Request, caller: Caller = AUDITOR) -> StreamingResponse:
-    """The whole record as a sealed file."""
-    lines: Iterator[bytes] = services_of(request).database.export_log(caller.actor)
-    headers = {"content-disposition": 'attachment; filename="audit-log.jsonl"'}
-    return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
+def export(
+    request: Request, form: Form = "sealed", after: int = -1, caller: Caller = AUDITOR
+) -> StreamingResponse:
+    """The whole record as a sealed file; or what stands behind an entry, as FHIR resources or syslog messages."""
+    lines = record.lines(services_of(request).database, caller.actor, form, after)
+    name, kind = FILES[form]
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(lines, media_type=kind, headers=headers)
 
 
 @router.get("/public-key", response_class=Response)

@@ -90,6 +90,23 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         ],
         records.verify,
     ),
+    "audit-export": (
+        "Write the record as a sealed file, as FHIR AuditEvents or as syslog messages (DICOM PS3.15 A.5), or send these.",
+        [
+            (("file",), {**PATH, "nargs": "?", "help": "file to write; must not exist"}),
+            (
+                ("--form",),
+                {
+                    "choices": ["sealed", "fhir", "syslog"],
+                    "default": "sealed",
+                    "help": "what an entry becomes",
+                },
+            ),
+            (("--after",), {"type": int, "default": -1, "help": "only entries behind this number"}),
+            (("--send",), {"default": "", "help": "syslog://host:port instead of a file"}),
+        ],
+        records.audit_export,
+    ),
     "backup": (
         "Write two archives that bring this installation back: data and keys, sealed to somebody who is offline.",
         [
@@ -375,6 +392,10 @@ EXAMPLES: dict[str, str] = {
     "migrate": "Run it after every upgrade, before web and workers.\n\n  dragonfly-med migrate",
     "user": "  echo 'a long password' | dragonfly-med user add dr.lee --name 'Lee, Seoyeon' --role clinician",
     "verify": "  dragonfly-med verify\n  dragonfly-med verify audit-log.jsonl --public public.pem --first-key first.key",
+    "audit-export": (
+        "  dragonfly-med audit-export log.jsonl\n"
+        "  dragonfly-med audit-export --form syslog --after 4711 --send syslog://siem.hospital.example"
+    ),
     "backup": "  dragonfly-med backup /mnt/backups --to age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq",
     "backup-key": "  dragonfly-med backup-key /media/stick/backup.key",
     "restore": (

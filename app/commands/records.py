@@ -3,7 +3,9 @@
 import sys
 from argparse import Namespace
 
+from app import record
 from app.settings import Settings
+from app.wiring import SYSTEM, open_database
 from storage.audit.search import verify_database
 from storage.verifier import CANNOT_TELL, CLEAN, TAMPERED, Verdict, parse_anchor, read_first_key
 from storage.verifier import verify as verify_file
@@ -19,6 +21,24 @@ def verify(settings: Settings, options: Namespace) -> int:
         verdict = Verdict(CANNOT_TELL, 0, (f"Cannot tell: {error}",))
     sys.stdout.write("\n".join([WORDS[verdict.status], *verdict.lines]) + "\n")
     return verdict.status
+
+
+def audit_export(settings: Settings, options: Namespace) -> int:
+    """The record to a file, or to a log server."""
+    if bool(options.send) == bool(options.file) or (options.send and options.form != "syslog"):
+        raise ValueError("Name a file, or send messages of the form syslog.")
+    database = open_database(settings)
+    try:
+        them = record.lines(database, SYSTEM, options.form, options.after)
+        if options.send:
+            sys.stdout.write(f"{record.send(them, options.send)} messages sent\n")
+        else:
+            with options.file.open("xb") as file:
+                for line in them:
+                    file.write(line)
+    finally:
+        database.close()
+    return 0
 
 
 def bench_trust(settings: Settings, options: Namespace) -> int:

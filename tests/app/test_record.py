@@ -1,0 +1,49 @@
+"""The record leaves in three forms, by page, file and wire."""
+
+import json
+import socket
+
+from app.cli import main
+from storage.verifier import CLEAN, verify
+
+
+def test_the_auditor_takes_the_record_in_three_forms(own_world, tmp_path):
+    """Sealed, as FHIR resources, as syslog messages; each leaving is an entry, another form is refused."""
+    auditor = own_world.sign_in("auditor")
+
+    sealed = auditor.get("/api/audit/export")
+    events = [json.loads(line) for line in auditor.get("/api/audit/export?form=fhir").content.splitlines()]
+    messages = auditor.get("/api/audit/export?form=syslog&after=3").content.splitlines()
+
+    (tmp_path / "log").write_bytes(sealed.content)
+    public = auditor.get("/api/audit/public-key").content
+    assert verify(tmp_path / "log", public).status == CLEAN
+    assert [one["entity"][-1]["detail"][0]["valueString"] for one in events] == [
+        str(seq) for seq in range(len(events))
+    ]
+    assert len(messages) == len(events) + 1 - 4
+    assert [one.get("form") for one in own_world.entries("audit.exported")] == ["syslog", "fhir", None]
+    assert auditor.get("/api/audit/export?form=pdf").status_code == 422
+
+
+def test_the_record_goes_to_a_file_and_to_a_log_server(tmp_path, monkeypatch, capsys):
+    """Nothing is overwritten; a server that listens gets each message as a datagram of its own."""
+    monkeypatch.setenv("DRAGONFLY_DATA_DIR", str(tmp_path / "data"))
+    assert main(["migrate"]) == 0
+    capsys.readouterr()
+
+    assert main(["audit-export", str(tmp_path / "events"), "--form", "fhir"]) == 0
+    assert main(["audit-export", str(tmp_path / "events"), "--form", "fhir"]) == 2
+    assert main(["audit-export"]) == 2
+    assert main(["audit-export", "--send", "syslog://127.0.0.1:1"]) == 2
+    assert main(["audit-export", "--form", "syslog", "--send", "https://127.0.0.1"]) == 2
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(5)
+        place = f"syslog://127.0.0.1:{server.getsockname()[1]}"
+        assert main(["audit-export", "--form", "syslog", "--send", place]) == 0
+        first = server.recv(65535)
+
+    assert len((tmp_path / "events").read_bytes().splitlines()) == 2
+    assert first.startswith(b"<85>1 ") and b"log.opened" in first
+    assert "messages sent" in capsys.readouterr().out
