@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from app import safety
 from app.settings import Settings
 from dicom.guard import Limits
 from dicom.sandbox import Decoder
@@ -70,7 +71,8 @@ def open_services(
 
 
 def open_database(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Database:
-    """The database at its newest schema, its log open."""
+    """The database at its newest schema, its log open; raises ValueError for settings that are not safe."""
+    safety.check(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.keys.mkdir(parents=True, exist_ok=True, mode=0o700)
     site = settings.keys / "site.key"

@@ -37,6 +37,7 @@ from storage.errors import (
     DatabaseAway,
     DiskFull,
     KeyMissing,
+    NotDurable,
     StorageError,
     Unreadable,
     UnrecordedChange,
@@ -68,6 +69,8 @@ POSTGRESQL_LIMITS = (
     "SET LOCAL synchronous_commit TO on; SET LOCAL lock_timeout TO '30s'; "
     "SET LOCAL idle_in_transaction_session_timeout TO '60s'; "
 )
+SQLITE_FULL = 2
+POSTGRESQL_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 POSTGRESQL_LOCK = "SELECT 1 FROM audit_head WHERE id = 1 FOR UPDATE"
 # Any fixed number: the first processes of an installation start its log one after the other.
 POSTGRESQL_START_LOCK = "SELECT pg_advisory_xact_lock(7302190)"
@@ -201,9 +204,12 @@ class Database:
     def open(self, actor: Actor) -> None:
         """Start the log, or check that its keys and the site key are those it was started with.
 
-        raises: KeyMissing, DatabaseAway, WitnessAway
+        raises: KeyMissing, NotDurable, DatabaseAway, WitnessAway
         """
+        self.audit_keys.sign(b"")  # exposed or missing keys are told now, and not at the first checkpoint
         with self._session() as session:
+            _refuse_lossy(session)
+            session.rollback()
             self._begin(session, POSTGRESQL_START_LOCK)
             tx = Tx(session, actor, self.clock(), self.keyring)
             site = self.keyring.pseudonym("site")
@@ -378,6 +384,19 @@ class Database:
         session.connection().exec_driver_sql(
             "BEGIN IMMEDIATE" if self.engine.dialect.name == "sqlite" else begin
         )
+
+
+def _refuse_lossy(session: Session) -> None:
+    """Raise NotDurable when the database as it is set now may lose what it acknowledged."""
+    ask = session.connection().exec_driver_sql
+    if session.get_bind().dialect.name == "sqlite":
+        found = {"synchronous": ask("PRAGMA synchronous").scalar_one()}
+        lossy = {name for name, value in found.items() if int(value) < SQLITE_FULL}
+    else:
+        found = {name: ask(f"SHOW {name}").scalar_one() for name in POSTGRESQL_DURABLE}
+        lossy = {name for name, value in found.items() if value == "off"}
+    for name in sorted(lossy):
+        raise NotDurable(setting=f"{name} = {found[name]}")
 
 
 def _translated(error: DBAPIError) -> StorageError:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from storage.errors import KeyExposed
+
 
 def write_once(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Write a small file whole and durable; when it is there already, it stays as it is."""
@@ -23,6 +25,13 @@ def write_once(path: Path, data: bytes, mode: int = 0o600) -> None:
         sync_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def refuse_exposed(path: Path) -> None:
+    """Raise KeyExposed when everybody on this machine may read or write a key; a file that is not there is not."""
+    with suppress(OSError):
+        if path.stat().st_mode & 0o007:
+            raise KeyExposed(file=path.name)
 
 
 def replace(path: Path, data: bytes, mode: int = 0o600) -> None:

@@ -14,6 +14,8 @@ StorageError
 ├── UnrecordedChange    a change tried to commit without an audit entry
 ├── ChainBroken         the audit log does not continue from where it stands
 ├── KeyMissing          the audit or site key that this database needs is not there
+├── KeyExposed          others than its owner may read a key
+├── NotDurable          the database would acknowledge what a power cut takes away
 ├── Unreadable          sealed data was altered, cut, or its key was destroyed
 ├── DatabaseAway        the database cannot be reached or is locked
 ├── DiskFull            no room; nothing was written
@@ -116,6 +118,18 @@ class KeyMissing(StorageError):
     """A key that this database needs is not there."""
 
     code = "storage.key_missing"
+
+
+class KeyExposed(StorageError):
+    """Others than its owner may read a key; take that right away and consider a new one."""
+
+    code = "storage.key_exposed"
+
+
+class NotDurable(StorageError):
+    """The database is set so that a power cut can take away what it acknowledged."""
+
+    code = "storage.not_durable"
 
 
 class Unreadable(StorageError):

@@ -18,7 +18,7 @@ from typing import BinaryIO
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from storage.durable import write_once
+from storage.durable import refuse_exposed, write_once
 from storage.errors import KeyMissing, Unreadable
 
 CHUNK_BYTES = 1 << 20
@@ -61,7 +61,8 @@ class SiteKey:
 
     @classmethod
     def read(cls, path: Path) -> "SiteKey":
-        """The file; raises KeyMissing."""
+        """The file; raises KeyMissing, KeyExposed."""
+        refuse_exposed(path)
         try:
             first, *lines = path.read_text(encoding="ascii").split("\n")
             named = [(name, _key(text)) for name, text in (line.split() for line in lines if line)]

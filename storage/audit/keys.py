@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from storage.durable import locked, write_once
+from storage.durable import locked, refuse_exposed, write_once
 from storage.errors import KeyMissing
 
 
@@ -53,6 +53,7 @@ class AuditKeys:
         """The chain key of an epoch; raises KeyMissing when it was destroyed or never here."""
         with self._gate:
             if self._chain is None or self._chain[0] != epoch:
+                refuse_exposed(self.folder / f"chain-{epoch}.key")
                 try:
                     self._chain = epoch, (self.folder / f"chain-{epoch}.key").read_bytes()
                 except OSError as error:
@@ -106,6 +107,7 @@ def _make_keys(folder: Path) -> None:
 
 
 def _signing_key(folder: Path) -> Ed25519PrivateKey:
+    refuse_exposed(folder / "signing.pem")
     try:
         loaded = serialization.load_pem_private_key((folder / "signing.pem").read_bytes(), None)
     except (OSError, ValueError) as error:

@@ -4,9 +4,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
+import storage.database
 from storage import patients, reports, studies, users
 from storage.audit.search import find, verify_rows
-from storage.errors import Conflict, NotFound, Unreadable, UnrecordedChange, WrongPatient
+from storage.database import Database
+from storage.errors import Conflict, NotDurable, NotFound, Unreadable, UnrecordedChange, WrongPatient
 from storage.studies import NewInstance, NewSeries, NewStudy
 
 KIM = {"name": "KIM^Test", "patient_id": "T-1", "birth_date": "1961-03-14", "sex": "M"}
@@ -195,3 +197,25 @@ def test_entries_are_found_by_what_they_say(database, clinician):
 
     assert [entry["action"] for entry in entries] == ["study.added"]
     assert entries[0]["actor"]["id"] == clinician.id
+
+
+def test_a_database_that_may_lose_what_it_acknowledged_is_not_opened(
+    database_url, database, clinician, tmp_path, monkeypatch
+):
+    """SQLite below FULL, PostgreSQL with a setting for speed: the log says nothing it cannot keep."""
+    other = Database(database_url, database.keyring, database.audit_keys, database.clock)
+    if other.engine.dialect.name == "sqlite":
+        weak = [one.replace("FULL", "NORMAL") for one in storage.database.SQLITE_PRAGMAS]
+        monkeypatch.setattr(storage.database, "SQLITE_PRAGMAS", weak)
+        named = "synchronous = 1"
+    else:
+        name = other.engine.url.database
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql(f"ALTER DATABASE {name} SET synchronous_commit TO off")
+            connection.commit()
+        named = "synchronous_commit = off"
+
+    with pytest.raises(NotDurable, match=named):
+        other.open(clinician)
+
+    other.close()

@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 
 from storage import patients
-from storage.errors import DiskFull, KeyMissing, NotFound, Unreadable
+from storage.errors import DiskFull, KeyExposed, KeyMissing, NotFound, Unreadable
 from storage.files import FileStore
 from storage.sealing import CHUNK_BYTES, HEADER_BYTES, SEALED_MORE, Keyring
 
@@ -132,6 +132,9 @@ def test_the_site_key_is_made_once_and_kept_from_others(tmp_path):
     assert Keyring.create(path) == first and repr(first) == "Keyring(…)"
     assert path.stat().st_mode & 0o777 == 0o400
     (tmp_path / "other").write_text("not hexadecimal")
+    with pytest.raises(KeyExposed):
+        Keyring.load(tmp_path / "other")
+    (tmp_path / "other").chmod(0o600)
     for wrong in (tmp_path / "other", tmp_path / "absent"):
         with pytest.raises(KeyMissing):
             Keyring.load(wrong)

@@ -1,0 +1,61 @@
+"""Settings with which this does not start: each of them would be found out only by whoever abuses it."""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+
+from app.settings import Settings
+
+DEFAULTS = frozenset(
+    (
+        "postgres",
+        "postgresql",
+        "password",
+        "passwd",
+        "secret",
+        "changeme",
+        "change-me",
+        "example",
+        "dragonfly",
+    )
+)
+"""Passwords of databases that stand in manuals and examples."""
+
+
+def check(settings: Settings) -> None:
+    """Raise ValueError with a sentence for the first thing that is unsafe; keys and database look for themselves."""
+    for complaint in (_password(settings), _address(settings), _folder(settings)):
+        if complaint:
+            raise ValueError(f"{complaint} It does not start like this.")
+
+
+def _password(settings: Settings) -> str:
+    url = sa.make_url(settings.url)
+    password = str(url.password or "").lower()
+    if password and (
+        password in DEFAULTS or password in ((url.username or "").lower(), (url.database or "").lower())
+    ):
+        return "The database's password in DRAGONFLY_DATABASE_URL is one that anybody tries first."
+    return ""
+
+
+def _address(settings: Settings) -> str:
+    parts = urlsplit(settings.public_url)
+    if settings.public_url and parts.scheme != "https" and not _is_here(parts.hostname or ""):
+        return "DRAGONFLY_PUBLIC_URL is not https: passwords and patients would travel in the clear."
+    return ""
+
+
+def _folder(settings: Settings) -> str:
+    for name, folder in (("DRAGONFLY_DATA_DIR", settings.data_dir), ("DRAGONFLY_KEYS_DIR", settings.keys)):
+        if folder.exists() and folder.stat().st_mode & 0o007:
+            return f"Everybody on this machine may look into {name}; chmod 700 it."
+    return ""
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
