@@ -82,7 +82,7 @@ def _by_file(tx: Tx, sha256: str, code: Code | None) -> Checked:
         return Checked(verdict="altered", kind="report") if report else Checked(verdict="unknown")
     if left.action == "answer.exported":
         return Checked(verdict="genuine", kind="answer", left=left)
-    newer = papers.newer(tx.session, left.object_id, left.seq)
+    newer = papers.newer(tx.session, left)
     report = tx.session.get(ReportRow, left.object_id)
     return Checked(
         verdict="superseded" if newer else "genuine",

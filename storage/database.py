@@ -31,13 +31,14 @@ from storage.audit.committer import Committer, Entry
 from storage.audit.export import export
 from storage.audit.keys import AuditKeys
 from storage.audit.log import Appended, Position, append, open_log, seal_log, stamp, standing
+from storage.audit.renewal import Reason, Renewed, renew
 from storage.audit.witness import Standing, Witness
+from storage.engines import make_engine, refuse_lossy
 from storage.errors import (
     Conflict,
     DatabaseAway,
     DiskFull,
     KeyMissing,
-    NotDurable,
     StorageError,
     Unreadable,
     UnrecordedChange,
@@ -55,22 +56,11 @@ from storage.rows import (
 )
 from storage.sealing import Keyring, derived, seal, unseal
 
-# secure_delete: the key of an erased patient must not stay readable in a free page.
-SQLITE_PRAGMAS = (
-    "busy_timeout=30000",
-    "foreign_keys=ON",
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    "secure_delete=ON",
-    "trusted_schema=OFF",
-)
 # A process that hangs inside a change must not hold everybody else for ever.
 POSTGRESQL_LIMITS = (
     "SET LOCAL synchronous_commit TO on; SET LOCAL lock_timeout TO '30s'; "
     "SET LOCAL idle_in_transaction_session_timeout TO '60s'; "
 )
-SQLITE_FULL = 2
-POSTGRESQL_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 POSTGRESQL_LOCK = "SELECT 1 FROM audit_head WHERE id = 1 FOR UPDATE"
 # Any fixed number: the first processes of an installation start its log one after the other.
 POSTGRESQL_START_LOCK = "SELECT pg_advisory_xact_lock(7302190)"
@@ -208,7 +198,7 @@ class Database:
         """
         self.audit_keys.sign(b"")  # exposed or missing keys are told now, and not at the first checkpoint
         with self._session() as session:
-            _refuse_lossy(session)
+            refuse_lossy(session)
             session.rollback()
             self._begin(session, POSTGRESQL_START_LOCK)
             tx = Tx(session, actor, self.clock(), self.keyring)
@@ -216,9 +206,13 @@ class Database:
             if open_log(session, self.audit_keys, tx.now):
                 tx.record("log.opened", site=site)
                 append(session, self.audit_keys, tx.entries, tx.now)
-            first = session.execute(select(AuditEventRow.body).where(AuditEventRow.seq == 0)).scalar_one()
-            if json.loads(first).get("site") != site:
+            query = select(AuditEventRow.epoch, AuditEventRow.body).where(AuditEventRow.seq == 0)
+            epoch, body = session.execute(query).one()
+            first = json.loads(body)
+            if first.get("site") != site:
                 raise KeyMissing(key="site")
+            # A process that renewed the log may have died before it put the new first key in its place.
+            self.audit_keys.settle(epoch, (first.get("previous") or {}).get("log", ""))
             # After a rotation two files tell the same names: only one opens what is wrapped.
             wrapped = session.execute(select(PatientKeyRow).limit(1)).scalar_one_or_none()
             if wrapped is not None:
@@ -311,6 +305,20 @@ class Database:
             session.commit()
             self.audit_keys.destroy_before(epoch)
 
+    def renew_log(
+        self, actor: Actor, reason: Reason, folder: Path, ahead: tuple[int, str] | None = None
+    ) -> Renewed:
+        """Close the log into a file in this folder and open the next one; raises ChainBroken."""
+        with self._session() as session:
+            self._begin(session, POSTGRESQL_LOCK)
+            tx = Tx(session, actor, self.clock(), self.keyring)
+            renewed = renew(tx, self.audit_keys, reason, folder, ahead)
+            session.commit()
+        self.audit_keys.settle(renewed.appended.epoch, renewed.closed)
+        self.audit_keys.destroy_before(renewed.appended.epoch)
+        self._tell(renewed.appended.standing)
+        return renewed
+
     def export_log(self, actor: Actor) -> Iterator[bytes]:
         """The whole log as a sealed file, line by line; that it was exported is its last entry or near it."""
         with self.write(actor) as tx:
@@ -386,19 +394,6 @@ class Database:
         )
 
 
-def _refuse_lossy(session: Session) -> None:
-    """Raise NotDurable when the database as it is set now may lose what it acknowledged."""
-    ask = session.connection().exec_driver_sql
-    if session.get_bind().dialect.name == "sqlite":
-        found = {"synchronous": ask("PRAGMA synchronous").scalar_one()}
-        lossy = {name for name, value in found.items() if int(value) < SQLITE_FULL}
-    else:
-        found = {name: ask(f"SHOW {name}").scalar_one() for name in POSTGRESQL_DURABLE}
-        lossy = {name for name, value in found.items() if value == "off"}
-    for name in sorted(lossy):
-        raise NotDurable(setting=f"{name} = {found[name]}")
-
-
 def _translated(error: DBAPIError) -> StorageError:
     words = str(error.orig).lower()
     if "disk is full" in words or "no space left" in words:
@@ -408,24 +403,6 @@ def _translated(error: DBAPIError) -> StorageError:
     if isinstance(error, OperationalError) or error.connection_invalidated:
         return DatabaseAway()
     return StorageError(kind=type(error.orig).__name__)
-
-
-def make_engine(url: str) -> sa.Engine:
-    """An engine for SQLite (WAL, FULL) or PostgreSQL, shared by the tables and the job engine."""
-    if url.startswith("sqlite"):
-        path = sa.make_url(url).database
-        if path:
-            Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = sa.create_engine(url, pool_size=20, max_overflow=0, pool_pre_ping=True)
-    if engine.dialect.name == "sqlite":
-
-        @sa.event.listens_for(engine, "connect")
-        def _prepare(connection: Any, _record: Any) -> None:
-            connection.isolation_level = "IMMEDIATE"
-            for pragma in SQLITE_PRAGMAS:
-                connection.execute(f"PRAGMA {pragma}")
-
-    return engine
 
 
 def sha256_of(text: str | bytes) -> str:

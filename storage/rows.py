@@ -370,6 +370,18 @@ class AuditHeadRow(Base):
     last_at: Mapped[datetime | None]
 
 
+class ClosedPaperRow(Base):
+    """What closed logs knew of papers: which left, and what was signed or added; searched, never the proof."""
+
+    __tablename__ = "closed_papers"
+    log: Mapped[str] = mapped_column(Id, primary_key=True)
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    time: Mapped[datetime]
+    action: Mapped[str] = mapped_column(String(60))
+    object_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    sha256: Mapped[str | None] = mapped_column(Digest, index=True)
+
+
 class AuditIndexRow(Base):
     """For searching only, rebuilt from the entries at will; the proof never depends on it."""
 

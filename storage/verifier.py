@@ -107,6 +107,9 @@ class Checker:
     mac: bytes = b"\x00" * 32
     previous: str = ""
     latest: float = 0.0
+    follows: Any = None
+    """What the first entry says of the log before this one."""
+    because: Any = None
     clock_back: list[int] = field(default_factory=list)
     tree: list[bytes] = field(default_factory=list)
 
@@ -132,6 +135,10 @@ class Checker:
             raise Broken(f"{name}: belongs to another log")
         if not isinstance(mac, bytes) or len(mac) != 32:
             raise Broken(f"{name}: has no chain value")
+        if self.size == 0 and isinstance(epoch, int):
+            # A log that follows another goes on counting keys where that one ended.
+            self.epoch, self.follows = epoch, record.get("previous")
+            self.because = record.get("reason")
         if epoch != self.epoch:
             raise Broken(f"{name}: carries the key number {epoch}, not {self.epoch}")
         leaf = hashlib.sha256(b"\x00" + body).digest()
@@ -188,6 +195,14 @@ class Checker:
             lines.append(
                 f"The last {self.size - self.sealed} entries need the escrowed first key to be proved."
             )
+        if isinstance(self.follows, dict):
+            told = {name: self.follows.get(name) for name in ("log", "size", "root", "verdict", "ahead")}
+            lines.append(
+                f"It follows log {told['log']} of {told['size']} entries with tree hash {told['root']}, "
+                f"which was {told['verdict']}; reason: {self.because}."
+            )
+            if told["ahead"]:
+                lines.append(f"Somebody proved that the log before was longer: {told['ahead']}.")
         if self.clock_back:
             lines.append(
                 f"The clock stood behind an earlier entry {len(self.clock_back)} times, first in entry "

@@ -146,6 +146,22 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         [],
         keeping.rotate_key,
     ),
+    "new-log": (
+        "Close the record into a sealed file and open the next one, which names it and the reason.",
+        [
+            (("folder",), {**PATH, "help": "folder for the closed log's file"}),
+            (
+                ("--reason",),
+                {
+                    "choices": ["rotation", "restored", "damaged"],
+                    "required": True,
+                    "help": "it is long; a copy was restored; it does not verify",
+                },
+            ),
+            (("--ahead",), {"default": "", "help": "SIZE:ROOT by which somebody proves that it was longer"}),
+        ],
+        records.new_log,
+    ),
     "render": (
         "Write what the reader is shown of a file as PNG (default: the file's first window or VOI LUT).",
         [
@@ -406,6 +422,7 @@ EXAMPLES: dict[str, str] = {
     "rotate-key": (
         "The next backup's archive of keys holds the new one.\n\n  dragonfly-med rotate-key && dragonfly-med backup /mnt/backups"
     ),
+    "new-log": "  dragonfly-med new-log /mnt/closed-logs --reason rotation",
     "render": "  dragonfly-med render slice.dcm slice.png --window 40 400",
     "inspect": "  dragonfly-med inspect slice.dcm",
     "deidentify": (

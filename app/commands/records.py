@@ -41,6 +41,21 @@ def audit_export(settings: Settings, options: Namespace) -> int:
     return 0
 
 
+def new_log(settings: Settings, options: Namespace) -> int:
+    """Close the record and open the next; prints both."""
+    ahead = parse_anchor(options.ahead) if options.ahead else None
+    database = open_database(settings)
+    try:
+        renewed = database.renew_log(SYSTEM, options.reason, options.folder, ahead)
+    finally:
+        database.close()
+    sys.stdout.write(
+        f"closed: {renewed.closed}, {renewed.verdict}, {renewed.file}\nopened: {renewed.opened}\n"
+        f"Give file and {settings.keys}/audit/escrow to the auditor.\n"
+    )
+    return 0
+
+
 def bench_trust(settings: Settings, options: Namespace) -> int:
     """Print figures as they come."""
     from app.bench.trust import measure

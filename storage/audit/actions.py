@@ -2,6 +2,7 @@
 
 ACTIONS: dict[str, str] = {
     "log.opened": "110100",
+    "log.closed": "110100",
     "application.started": "110100",
     "application.stopped": "110100",
     "worker.started": "110100",

@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from storage.durable import locked, refuse_exposed, write_once
+from storage.durable import locked, refuse_exposed, replace, sync_folder, write_once
 from storage.errors import KeyMissing
 
 
@@ -62,7 +62,30 @@ class AuditKeys:
 
     def prepare_next(self, epoch: int) -> None:
         """Write the key after `epoch`, durable, before the checkpoint that needs it commits."""
-        write_once(self.folder / f"chain-{epoch + 1}.key", evolve(self.chain(epoch)))
+        file, key = self.folder / f"chain-{epoch + 1}.key", evolve(self.chain(epoch))
+        # One that lies there may be of a new log that was never opened.
+        if not file.exists() or file.read_bytes() != key:
+            replace(file, key)
+
+    def begin(self, epoch: int) -> None:
+        """The first key of a new log, before the change that opens it commits; nothing counts until then."""
+        key, escrow = os.urandom(32), self.escrow.parent
+        escrow.mkdir(exist_ok=True, mode=0o700)
+        for old in escrow.glob("next-*.key"):
+            old.unlink()
+        replace(escrow / f"next-{epoch}.key", key.hex().encode() + b"\n")
+        replace(self.folder / f"chain-{epoch}.key", key)
+
+    def settle(self, epoch: int, closed: str) -> None:
+        """Once the log that begins at this epoch is open: its first key to the auditor's place, the one before aside."""
+        with locked(self.folder):
+            new = self.escrow.parent / f"next-{epoch}.key"
+            if not new.exists():
+                return
+            if self.escrow.exists():
+                self.escrow.rename(self.escrow.with_name(f"first-chain-of-{closed[:8]}.key"))
+            new.rename(self.escrow)
+            sync_folder(self.escrow.parent)
 
     def destroy_before(self, epoch: int) -> None:
         """Remove every key older than `epoch`; another process may be doing the same."""

@@ -4,10 +4,10 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, literal, select
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select
 from sqlalchemy.orm import Session
 
-from storage.rows import AuditEventRow, AuditIndexRow
+from storage.rows import AuditEventRow, AuditIndexRow, ClosedPaperRow
 
 LEFT = ("report.exported", "answer.exported")
 NEWER = ("report.signed", "report.addendum")
@@ -21,6 +21,8 @@ class Noted:
     time: datetime
     action: str
     object_id: str
+    log: str = ""
+    """Of a closed log; empty for the one that is open."""
 
 
 def left(session: Session, sha256: str) -> Noted | None:
@@ -35,30 +37,45 @@ def left(session: Session, sha256: str) -> Noted | None:
     for body, row in session.execute(query):
         if json.loads(body).get("output_sha256") == sha256:
             return _noted(row)
-    return None
+    closed = select(ClosedPaperRow).where(ClosedPaperRow.sha256 == sha256, ClosedPaperRow.action.in_(LEFT))
+    return _closed(session.execute(closed.order_by(ClosedPaperRow.time.desc()).limit(1)).scalar_one_or_none())
 
 
-def newer(session: Session, report_id: str, than: int) -> Noted | None:
-    """The last time the report was signed or added to behind this entry."""
+def newer(session: Session, than: Noted) -> Noted | None:
+    """The last time the report of a paper was signed or added to behind the entry in which it left."""
     query = (
         select(AuditIndexRow)
         .where(
-            AuditIndexRow.object_id == report_id,
+            AuditIndexRow.object_id == than.object_id,
             AuditIndexRow.action.in_(NEWER),
             AuditIndexRow.outcome == "success",
-            AuditIndexRow.seq > than,
+            AuditIndexRow.seq > (-1 if than.log else than.seq),
         )
         .order_by(AuditIndexRow.seq.desc())
         .limit(1)
     )
     row = session.execute(query).scalar_one_or_none()
-    return _noted(row) if row else None
+    if row is not None or not than.log:
+        return _noted(row) if row else None
+    closed = select(ClosedPaperRow).where(
+        ClosedPaperRow.object_id == than.object_id,
+        ClosedPaperRow.action.in_(NEWER),
+        or_(
+            and_(ClosedPaperRow.log == than.log, ClosedPaperRow.seq > than.seq),
+            and_(ClosedPaperRow.log != than.log, ClosedPaperRow.time > than.time),
+        ),
+    )
+    return _closed(session.execute(closed.order_by(ClosedPaperRow.time.desc()).limit(1)).scalar_one_or_none())
 
 
 def _holds(session: Session, text: bytes) -> ColumnElement[bool]:
     if session.get_bind().dialect.name == "sqlite":
         return func.instr(AuditEventRow.body, text) > 0
     return func.pg_catalog.position(AuditEventRow.body, literal(text)) > 0
+
+
+def _closed(row: ClosedPaperRow | None) -> Noted | None:
+    return Noted(row.seq, row.time, row.action, row.object_id or "", row.log) if row else None
 
 
 def _noted(row: AuditIndexRow) -> Noted:

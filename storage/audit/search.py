@@ -76,11 +76,12 @@ def verify_rows(
     ).one_or_none()
     if head is None:
         return Verdict(CANNOT_TELL, 0, ("Cannot tell: there is no log.",))
+    started = session.execute(select(AuditEventRow.epoch).where(AuditEventRow.seq == 0)).scalar_one_or_none()
     # As many checkpoints as the head knows of: one may have been signed since it was read.
     checkpoints = (
         select(AuditCheckpointRow.size, AuditCheckpointRow.body, AuditCheckpointRow.sig)
         .order_by(AuditCheckpointRow.size)
-        .limit(head.epoch)
+        .limit(max(0, head.epoch - (started or 0)))
     )
     sealed = {size: (body, sig) for size, body, sig in session.execute(checkpoints)}
     try:

@@ -75,8 +75,9 @@ def _bring_data(
     facts: dict[str, Any] = {}
     count = 0
     audit = place.keys / "audit"
-    audit.mkdir(parents=True, exist_ok=True, mode=0o700)
-    place.files.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # One by one: the folders above the last would be open to everybody.
+    for folder in (place.files, place.keys, audit):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with reading(path, identity, public_pem) as archive, ExitStack() as open_ones:
         database = None
         for name, source in archive:

@@ -147,6 +147,8 @@ def test_backup_wipe_restore_verify(house, capsys):
     assert main(["restore", *archives(house.folder / "out"), *identity]) == 0
 
     assert "files: 3 read" in capsys.readouterr().out
+    folders = [house.data, *(one for one in house.data.rglob("*") if one.is_dir())]
+    assert all(one.stat().st_mode & 0o077 == 0 for one in folders)
     with opened() as services:
         again = delivery.report_pdf(services, clinician(services), report_id)
         assert told(services, report_id) == before

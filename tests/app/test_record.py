@@ -47,3 +47,23 @@ def test_the_record_goes_to_a_file_and_to_a_log_server(tmp_path, monkeypatch, ca
     assert len((tmp_path / "events").read_bytes().splitlines()) == 2
     assert first.startswith(b"<85>1 ") and b"log.opened" in first
     assert "messages sent" in capsys.readouterr().out
+
+
+def test_a_new_record_follows_the_old_one(tmp_path, monkeypatch, capsys):
+    """Both verify by the command, the old one from its file; a damaged anchor is no anchor."""
+    monkeypatch.setenv("DRAGONFLY_DATA_DIR", str(tmp_path / "data"))
+    assert main(["migrate"]) == 0
+    assert main(["new-log", str(tmp_path / "closed"), "--reason", "restored", "--ahead", "no"]) == 2
+    capsys.readouterr()
+
+    assert (
+        main(["new-log", str(tmp_path / "closed"), "--reason", "restored", "--ahead", f"9:{'ab' * 32}"]) == 0
+    )
+
+    (closed,) = (tmp_path / "closed").iterdir()
+    assert str(closed) in capsys.readouterr().out
+    public = str(tmp_path / "data" / "keys" / "audit" / "public.pem")
+    assert main(["verify", str(closed), "--public", public]) == 0
+    assert main(["verify"]) == 0
+    said = capsys.readouterr().out
+    assert "It follows log" in said and "reason: restored" in said and "was longer" in said

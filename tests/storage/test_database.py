@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
-import storage.database
+import storage.engines
 from storage import patients, reports, studies, users
 from storage.audit.search import find, verify_rows
 from storage.database import Database
@@ -205,8 +205,8 @@ def test_a_database_that_may_lose_what_it_acknowledged_is_not_opened(
     """SQLite below FULL, PostgreSQL with a setting for speed: the log says nothing it cannot keep."""
     other = Database(database_url, database.keyring, database.audit_keys, database.clock)
     if other.engine.dialect.name == "sqlite":
-        weak = [one.replace("FULL", "NORMAL") for one in storage.database.SQLITE_PRAGMAS]
-        monkeypatch.setattr(storage.database, "SQLITE_PRAGMAS", weak)
+        weak = [one.replace("FULL", "NORMAL") for one in storage.engines.SQLITE_PRAGMAS]
+        monkeypatch.setattr(storage.engines, "SQLITE_PRAGMAS", weak)
         named = "synchronous = 1"
     else:
         name = other.engine.url.database
