@@ -37,12 +37,11 @@ def secret_of(services: Services) -> bytes:
     return services.database.keyring.secret(PURPOSE)
 
 
-def admitted(services: Services, path: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    """A received file as the site's rule lets it in, and what it then says of itself; raises Refused, DicomError.
+def admitted(services: Services, rule: str, path: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """A received file as the rule lets it in, and what it then says of itself; raises Refused, DicomError.
 
     path: of the file on scratch, which is written anew without identity where the rule says so
     """
-    rule = services.settings.identity
     if rule == "keep":
         return facts
     if rule == "refuse" or facts["kind"] == "slide":
@@ -62,9 +61,8 @@ def _refuse_identity(services: Services, path: Path, facts: Mapping[str, Any]) -
         raise Refused("identity.in_file", attributes=", ".join(found[:NAMED]) + more)
 
 
-def described(services: Services, details: Mapping[str, Any]) -> dict[str, Any]:
-    """What a person said of pictures without headers, as the site's rule lets it in; raises Refused."""
-    rule = services.settings.identity
+def described(services: Services, rule: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    """What a person said of pictures without headers, as the rule lets it in; raises Refused."""
     if rule == "keep":
         return dict(details)
     if rule == "refuse":

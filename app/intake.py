@@ -9,8 +9,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -21,6 +20,8 @@ from app import headerless, identity, slides
 from app.auth import Caller
 from app.errors import Refused
 from app.grouping import new_study
+from app.lens import Lens
+from app.receiving import Read, Receiving
 from app.wiring import SYSTEM, Services
 from dicom.errors import DicomError
 from dicom.media import walk
@@ -32,36 +33,6 @@ from storage.errors import StorageError, UnrecordedChange, WrongPatient
 log = structlog.get_logger()
 PATIENCE = timedelta(hours=1)
 """An upload nobody sends to and nobody describes for this long is given up; its plaintext leaves the disk."""
-
-
-@dataclass
-class Receiving:
-    """An upload under way: where its files lie and what was found so far; lives in this process alone."""
-
-    id: str
-    caller: Caller
-    folder: Path
-    announced: dict[str, int]
-    heard_at: datetime
-    received: dict[int, int] = field(default_factory=dict)
-    study_id: str | None = None
-    state: str = "receiving"
-    unwanted: bool = False
-    read: int = 0
-    total: int = 0
-    found: list[str] = field(default_factory=list)
-    duplicates: int = 0
-    refused: list[dict[str, Any]] = field(default_factory=list)
-    pictures: list[tuple[int, Path, dict[str, Any]]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A file that was read: what it says of itself, and its digest."""
-
-    path: Path
-    facts: dict[str, Any]
-    sha256: str
 
 
 class Intake:
@@ -77,8 +48,11 @@ class Intake:
         """Finish what is being read."""
         self._readers.shutdown(wait=True, cancel_futures=True)
 
-    def begin(self, caller: Caller, files: int, size: int) -> str:
-        """Open an upload; raises Refused over the limits."""
+    def begin(self, caller: Caller, files: int, size: int, *, look_first: bool = False) -> str:
+        """Open an upload; raises Refused over the limits.
+
+        look_first: the person wants to see what the files tell of the patient before anything is kept
+        """
         settings = self.services.settings
         if not 0 < files <= settings.upload_files:
             raise Refused("app.upload_too_large", what="files", limit=settings.upload_files)
@@ -94,6 +68,8 @@ class Intake:
             folder,
             {"files": files, "bytes": size},
             self.services.database.clock(),
+            settings.identity,
+            Lens() if look_first else None,
         )
         return upload.id
 
@@ -123,7 +99,10 @@ class Intake:
         """Discard uploads that nobody sends to or describes any more."""
         now = self.services.database.clock()
         for one in list(self.uploads.values()):
-            if one.state in ("receiving", "needs_details") and now - one.heard_at > PATIENCE:
+            if (
+                one.state in ("receiving", "needs_decision", "needs_details")
+                and now - one.heard_at > PATIENCE
+            ):
                 self.discard(one)
 
     def finish(self, receiving: Receiving, study_id: str | None) -> None:
@@ -135,12 +114,25 @@ class Intake:
         self._note(receiving)
         self._readers.submit(self._guarded, receiving, self._read_all)
 
+    def decide(self, receiving: Receiving, *, pseudonymise: bool) -> None:
+        """The person has seen what the files tell and lets them in, freed of identity where they say so."""
+        with self._lock:
+            if receiving.state != "needs_decision":
+                raise Refused("app.upload_state")
+            if pseudonymise and receiving.rule == "keep":
+                receiving.rule = "pseudonymise"
+            receiving.state = "reading"
+        with self.services.database.write(receiving.caller.actor) as tx:
+            uploads.advance(tx, receiving.id, "reading", receiving.progress())
+            tx.record("upload.decided", object_type="upload", object_id=receiving.id, reason=receiving.rule)
+        self._readers.submit(self._guarded, receiving, self._take_waiting)
+
     def describe(self, receiving: Receiving, details: Mapping[str, Any]) -> None:
         """What a person says of pictures that have no header; then they are taken in."""
         with self._lock:
             if receiving.state != "needs_details":
                 raise Refused("app.upload_state")
-            details = identity.described(self.services, details)
+            details = identity.described(self.services, receiving.rule, details)
             receiving.state = "reading"
         self._note(receiving)
         with self.services.database.write(receiving.caller.actor) as tx:
@@ -154,27 +146,12 @@ class Intake:
                 # Its reader sees this before the next file and comes back here.
                 receiving.unwanted = True
                 return
-            receiving.state, receiving.pictures = "refused", []
+            receiving.state, receiving.pictures, receiving.waiting = "refused", [], []
         with self.services.database.write(receiving.caller.actor) as tx:
-            uploads.advance(tx, receiving.id, "refused", self.progress(receiving))
+            uploads.advance(tx, receiving.id, "refused", receiving.progress())
             tx.record("upload.discarded", object_type="upload", object_id=receiving.id)
         self._clear(receiving)
         self.uploads.pop(receiving.id, None)
-
-    def progress(self, receiving: Receiving) -> dict[str, Any]:
-        """Counts and ids of an upload; no names."""
-        return {
-            "announced": receiving.announced,
-            "received": {"files": len(receiving.received), "bytes": sum(receiving.received.values())},
-            "read": {"done": receiving.read, "total": receiving.total},
-            "studies": list(dict.fromkeys(receiving.found)),
-            "pictures": [
-                {"n": number, "width": facts["columns"], "height": facts["rows"], "slide": "slide" in facts}
-                for number, _, facts in receiving.pictures
-            ],
-            "refused": receiving.refused,
-            "duplicates": receiving.duplicates,
-        }
 
     def _guarded(self, receiving: Receiving, work: Any) -> None:
         """A failure nobody foresaw ends this upload and no other."""
@@ -194,11 +171,8 @@ class Intake:
         files = [receiving.folder / f"{number:06d}" for number in sorted(receiving.received)]
         numbers = sorted(receiving.received)
         receiving.total = len(files)
-        good: list[Read] = []
         for media in walk(files, receiving.folder):
-            if receiving.unwanted:
-                receiving.state = "receiving"
-                self.discard(receiving)
+            if self._is_unwanted(receiving):
                 return
             number = numbers[media.ordinal]
             if media.error is not None or media.path is None:
@@ -206,19 +180,55 @@ class Intake:
                 continue
             try:
                 facts = self.services.decoder.inspect(media.path)
-                facts = identity.admitted(self.services, media.path, facts)
-            except (DicomError, Refused) as error:
+                if receiving.lens is not None:
+                    receiving.lens.add(self.services.decoder.told(media.path), facts)
+            except DicomError as error:
                 self._refuse(receiving, number, error)
                 continue
             finally:
                 # An archive was one file until it was opened.
                 receiving.read += 1
                 receiving.total = max(receiving.total, receiving.read)
-            if facts["kind"] in ("photo", "slide"):
-                receiving.pictures.append((len(receiving.pictures), media.path, facts))
+            if receiving.lens is None:
+                self._admit(receiving, number, media.path, facts)
             else:
-                good.append(Read(media.path, facts, _sha256(media.path)))
-        self._take_studies(receiving, good)
+                receiving.waiting.append((number, media.path, facts))
+        if receiving.lens is not None and not receiving.lens.is_empty:
+            receiving.state = "needs_decision"
+            self._note(receiving)
+            return
+        self._take_waiting(receiving)
+
+    def _is_unwanted(self, receiving: Receiving) -> bool:
+        """Whether its sender wants it no more; it is discarded then."""
+        if receiving.unwanted:
+            receiving.state = "receiving"
+            self.discard(receiving)
+        return receiving.unwanted
+
+    def _admit(self, receiving: Receiving, number: int, path: Path, facts: dict[str, Any]) -> None:
+        """Let one file in under the rule about identity, or refuse it with its reason."""
+        try:
+            facts = identity.admitted(self.services, receiving.rule, path, facts)
+        except (DicomError, Refused) as error:
+            self._refuse(receiving, number, error)
+            return
+        if facts["kind"] in ("photo", "slide"):
+            receiving.pictures.append((len(receiving.pictures), path, facts))
+        else:
+            receiving.good.append(Read(path, facts, _sha256(path)))
+
+    def _take_waiting(self, receiving: Receiving) -> None:
+        """Let in what waited for a decision, and make studies of everything."""
+        waiting, receiving.waiting = receiving.waiting, []
+        if waiting:
+            receiving.read, receiving.total = 0, len(waiting)
+        for number, path, facts in waiting:
+            if self._is_unwanted(receiving):
+                return
+            self._admit(receiving, number, path, facts)
+            receiving.read += 1
+        self._take_studies(receiving, receiving.good)
         if receiving.pictures:
             receiving.state = "needs_details"
             self._note(receiving)
@@ -275,7 +285,7 @@ class Intake:
             study_id, _ = studies.put(
                 tx, owner, patient_id, new_study(uid, everything, digests), study_id=receiving.study_id
             )
-            self._note_identity(tx, patient_id, study_id, len(kept))
+            self._note_identity(tx, receiving, patient_id, study_id, len(kept))
         receiving.found.append(study_id)
 
     def _patient(self, tx: Tx, receiving: Receiving, whose: Mapping[str, Any], study_id: str | None) -> str:
@@ -290,16 +300,17 @@ class Intake:
             raise WrongPatient()
         return patient_id
 
-    def _note_identity(self, tx: Tx, patient_id: str, study_id: str, files: int) -> None:
+    def _note_identity(
+        self, tx: Tx, receiving: Receiving, patient_id: str, study_id: str, files: int
+    ) -> None:
         """Say in the commit of a study by which rule its files were taken in, where it changed or sifted them."""
-        rule = self.services.settings.identity
-        if rule != "keep":
+        if receiving.rule != "keep":
             tx.record(
                 "study.identity",
                 subject=tx.ref(patient_id),
                 object_type="study",
                 object_id=study_id,
-                reason=rule,
+                reason=receiving.rule,
                 files=files,
             )
 
@@ -339,7 +350,7 @@ class Intake:
                 services.files.note(tx, patient_id, file)
                 slides.note_overview(services, tx, patient_id, facts)
             study_id, _ = studies.put(tx, caller.user.id, patient_id, study, study_id=receiving.study_id)
-            self._note_identity(tx, patient_id, study_id, len(kept))
+            self._note_identity(tx, receiving, patient_id, study_id, len(kept))
         for (_, path, _), (file, facts) in zip(receiving.pictures, kept, strict=True):
             if "slide" in facts:
                 slides.adopt(services, slides.Glass(facts["slide"], patient_id, key, (file.sha256,)), path)
@@ -366,7 +377,7 @@ class Intake:
 
     def _note(self, receiving: Receiving) -> None:
         with self.services.database.keep_house(receiving.caller.actor) as tx:
-            uploads.advance(tx, receiving.id, receiving.state, self.progress(receiving))  # type: ignore[arg-type]
+            uploads.advance(tx, receiving.id, receiving.state, receiving.progress())  # type: ignore[arg-type]
 
 
 def forget_interrupted(services: Services) -> None:

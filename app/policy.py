@@ -45,6 +45,8 @@ POLICY: tuple[Rule, ...] = (
     _rule("GET DELETE", "/api/uploads/{upload_id}", (C,)),
     _rule("PUT", "/api/uploads/{upload_id}/files/{number}", (C,)),
     _rule("POST", "/api/uploads/{upload_id}/finish", (C,)),
+    _rule("POST", "/api/uploads/{upload_id}/decision", (C,)),
+    _rule("GET", "/api/uploads/{upload_id}/lens/{number}.png", (C,)),
     _rule("POST", "/api/uploads/{upload_id}/details", (C,)),
     _rule("GET", "/api/uploads/{upload_id}/pictures/{number}.png", (C,)),
     _rule("GET", "/api/studies", (C,)),

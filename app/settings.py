@@ -70,6 +70,10 @@ class Settings(BaseSettings):
         "keep",
         description="Identity in what is uploaded: keep it, pseudonymise each file before it is kept, or refuse files that carry it.",
     )
+    identity_lens: bool = Field(
+        True,
+        description="The page shows what files tell of the patient before anything is kept, unless its reader turns it off.",
+    )
     decoders: int = Field(2, description="Limited processes that decode pictures.")
     decoder_memory_bytes: int = Field(4 << 30, description="Address space of each of them, in bytes.")
     model_path: Path | None = Field(

@@ -11,8 +11,8 @@ from storage.database import Tx, new_id
 from storage.errors import NotFound
 from storage.rows import UploadRow
 
-State = Literal["receiving", "reading", "needs_details", "done", "refused", "interrupted"]
-UNFINISHED = ("receiving", "reading", "needs_details")
+State = Literal["receiving", "reading", "needs_decision", "needs_details", "done", "refused", "interrupted"]
+UNFINISHED = ("receiving", "reading", "needs_decision", "needs_details")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

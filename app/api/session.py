@@ -147,6 +147,7 @@ def session(request: Request, caller: Caller = allow()) -> dict[str, Any]:
         "csrf": caller.csrf or "",
         "demonstration": bool(model and model["demonstration"]),
         "model": model,
+        "identity_lens": services_of(request).settings.identity_lens,
     }
 
 

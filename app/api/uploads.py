@@ -14,8 +14,10 @@ from starlette.requests import ClientDisconnect
 from app.api.studies import line_json
 from app.auth import Caller, allow, services_of
 from app.errors import Refused
-from app.intake import Intake, Receiving
+from app.intake import Intake
+from app.receiving import Receiving
 from app.wording import sentence
+from dicom.render import View, thumbnail
 from storage import studies, uploads
 from storage.errors import NotFound
 
@@ -23,20 +25,30 @@ router = APIRouter(tags=["uploads"], prefix="/api/uploads")
 CLINICIAN = allow("clinician")
 SLACK = 1 << 20
 """Bytes by which an upload may exceed what was announced: a folder may change while it is sent."""
+PREVIEW = 360
+"""Longer side of a picture that waits for a decision: large enough to read what a device wrote."""
+VIEW = View(square=True, overlays=True)
 Day = Annotated[date, PlainSerializer(date.isoformat, return_type=str)]
 
 
 class Announced(BaseModel):
-    """How much will come."""
+    """How much will come, and whether its sender wants to see what it tells of the patient before it is kept."""
 
     files: int = Field(ge=1)
     bytes: int = Field(ge=0)
+    look_first: bool = False
 
 
 class Finished(BaseModel):
     """The open study the files belong to, if they are to join one."""
 
     study_id: str | None = Field(None, max_length=64)
+
+
+class Decided(BaseModel):
+    """Keep what was found, freed of identity or as the site's rule says."""
+
+    pseudonymise: bool = False
 
 
 class OfOne(BaseModel):
@@ -74,7 +86,10 @@ def intake_of(request: Request) -> Intake:
 @router.post("", status_code=201)
 def begin(request: Request, announced: Announced, caller: Caller = CLINICIAN) -> dict[str, str]:
     """Announce an upload."""
-    return {"upload_id": intake_of(request).begin(caller, announced.files, announced.bytes)}
+    upload_id = intake_of(request).begin(
+        caller, announced.files, announced.bytes, look_first=announced.look_first
+    )
+    return {"upload_id": upload_id}
 
 
 @router.put("/{upload_id}/files/{number}")
@@ -133,6 +148,29 @@ def finish(request: Request, upload_id: str, wanted: Finished, caller: Caller = 
     return {}
 
 
+@router.post("/{upload_id}/decision", status_code=202)
+def decide(request: Request, upload_id: str, wanted: Decided, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """What the files tell was seen: let them in."""
+    intake = intake_of(request)
+    intake.decide(intake.mine(caller, upload_id), pseudonymise=wanted.pseudonymise)
+    return {}
+
+
+@router.get("/{upload_id}/lens/{number}.png", response_class=Response)
+def seen(
+    request: Request, upload_id: str, number: int, masked: bool = False, caller: Caller = CLINICIAN
+) -> Response:
+    """A picture that waits for a decision, small: as it is, or as it would be with its bands blanked."""
+    receiving: Receiving = intake_of(request).mine(caller, upload_id)
+    if not 0 <= number < len(receiving.waiting):
+        raise NotFound(object="picture")
+    path, decoder = receiving.waiting[number][1], services_of(request).decoder
+    picture = decoder.masked(path, VIEW)[0] if masked else decoder.render(path, VIEW)
+    return Response(
+        thumbnail(picture, PREVIEW), media_type="image/png", headers={"cache-control": "no-store"}
+    )
+
+
 @router.post("/{upload_id}/details", status_code=202)
 def describe(
     request: Request, upload_id: str, details: Details, caller: Caller = CLINICIAN
@@ -158,9 +196,7 @@ def progress(request: Request, upload_id: str, caller: Caller = CLINICIAN) -> di
     with services.database.read(caller.actor) as tx:
         upload = uploads.get(tx, upload_id, caller.user.id)
         live = intake_of(request).uploads.get(upload_id)
-        state, found = (
-            (live.state, intake_of(request).progress(live)) if live else (upload.state, upload.progress)
-        )
+        state, found = (live.state, live.progress()) if live else (upload.state, upload.progress)
         lines = [line_json(tx, one) for one in _studies(tx, found.get("studies", ()), caller)]
     return {
         "state": state,
@@ -180,6 +216,7 @@ def progress(request: Request, upload_id: str, caller: Caller = CLINICIAN) -> di
             for one in found.get("refused", ())
         ],
         "duplicates": found.get("duplicates", 0),
+        "lens": found.get("lens"),
     }
 
 

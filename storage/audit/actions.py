@@ -21,6 +21,7 @@ ACTIONS: dict[str, str] = {
     "upload.refused": "110107",
     "upload.finished": "110107",
     "upload.interrupted": "110107",
+    "upload.decided": "110107",
     "upload.described": "110107",
     "upload.discarded": "110107",
     "patient.added": "110107",

@@ -25,13 +25,19 @@ def sign_in(page: Page, username: str) -> None:
 
 
 def upload(page: Page, *files: Path, details: dict[str, str] | None = None) -> str:
-    """Send files from the worklist; returns the id of the one study they make."""
-    page.locator(".picker input[type=file]").first.set_input_files([str(file) for file in files])
+    """Send files from the worklist without looking first; returns the id of the one study they make."""
+    send(page, *files)
     if details is not None:
         _fill_details(page, details)
     link = page.locator("section.upload a[href*='/app/study']").first
     link.wait_for(timeout=LONG_MS)
     return str(link.get_attribute("href")).split("id=")[1]
+
+
+def send(page: Page, *files: Path, look_first: bool = False) -> None:
+    """Choose files on the worklist; look_first: and be shown what they tell before they are kept."""
+    page.locator(".picker input[name=look_first]").set_checked(look_first)
+    page.locator(".picker input[type=file]").first.set_input_files([str(file) for file in files])
 
 
 def _fill_details(page: Page, details: dict[str, str]) -> None:

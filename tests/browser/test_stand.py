@@ -99,7 +99,7 @@ def test_the_same_file_again_is_no_second_study(page: Page) -> None:
     page.wait_for_selector(".dfm[data-ready]", timeout=pages.LONG_MS)
     before = page.locator("tr[data-study]").count()
 
-    page.locator(".picker input[type=file]").first.set_input_files([str(FILE)])
+    pages.send(page, FILE)
 
     expect(page.locator("section.upload")).to_contain_text("already", timeout=pages.LONG_MS)
     assert page.locator("tr[data-study]").count() == before

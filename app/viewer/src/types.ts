@@ -12,6 +12,7 @@ export interface Session {
   csrf: string;
   demonstration: boolean;
   model: { name: string; architecture?: "v1" | "v2" } | null;
+  identity_lens: boolean;
 }
 
 export interface Status {

@@ -5,6 +5,8 @@ import { askDetails, type Waiting } from "./details";
 import { fill, h } from "./dom";
 import { bytes, t } from "./i18n";
 import { icon } from "./icons";
+import { askLens, type LensFound } from "./lens";
+import { me } from "./session";
 import { complain, sentenceOf, toast } from "./toast";
 import type { StudyLine } from "./types";
 
@@ -13,17 +15,20 @@ const ASK_EVERY_MS = 700;
 const LISTED = 200;
 
 export interface UploadState {
-  state: "receiving" | "reading" | "needs_details" | "done" | "refused" | "interrupted";
+  state: "receiving" | "reading" | "needs_decision" | "needs_details" | "done" | "refused" | "interrupted";
   read?: { done: number; total: number } | null;
   studies: StudyLine[];
   pictures?: Waiting[];
   refused: { n: number; code: string; sentence: string }[];
   duplicates: number;
+  lens?: LensFound | null;
 }
 
 /** All uploads of this page, each shown as one card. */
 export class Uploads {
   readonly element = h("div", { class: "uploads", "aria-live": "polite" });
+  /** Whether the person wants to see what files tell of the patient before they are kept. */
+  lookFirst = me().identity_lens;
   private readonly running = new Set<AbortController>();
 
   /** changed: called whenever a study has appeared. studyId: every file belongs to this study. */
@@ -47,7 +52,7 @@ export class Uploads {
     this.element.append(card.element);
     let id = "";
     try {
-      ({ upload_id: id } = await post<{ upload_id: string }>("/api/uploads", { files: files.length, bytes: card.total }));
+      ({ upload_id: id } = await post<{ upload_id: string }>("/api/uploads", { files: files.length, bytes: card.total, look_first: this.lookFirst }));
       await sendAll(id, files, card, abort.signal);
       await post(`/api/uploads/${id}/finish`, { study_id: this.studyId });
       await this.follow(id, files, card, abort.signal);
@@ -72,7 +77,15 @@ export class Uploads {
         seen = now.studies.length;
         this.changed();
       }
-      if (now.state === "needs_details") {
+      if (now.state === "needs_decision" && now.lens) {
+        const decision = await askLens(id, now.lens, signal);
+        if (!decision) {
+          await remove(`/api/uploads/${id}`);
+          card.element.remove();
+          return;
+        }
+        await post(`/api/uploads/${id}/decision`, decision);
+      } else if (now.state === "needs_details") {
         const details = await askDetails(now.pictures ?? [], signal);
         if (!details) {
           await remove(`/api/uploads/${id}`);
@@ -169,8 +182,8 @@ class Card {
   }
 
   reading(now: UploadState): void {
-    if (now.state !== "reading" && now.state !== "needs_details") return;
-    this.title.textContent = t(now.state === "reading" ? "ui.upload.reading" : "ui.upload.needs_details");
+    if (now.state !== "reading" && now.state !== "needs_details" && now.state !== "needs_decision") return;
+    this.title.textContent = t(`ui.upload.${now.state}`);
     const read = now.read;
     if (read) {
       this.progress(read.total ? read.done / read.total : 0);
@@ -223,8 +236,8 @@ class Card {
   }
 }
 
-/** Two buttons, for files and for a folder. */
-export function picker(uploads: Uploads): HTMLElement {
+/** Two buttons, for files and for a folder; withChoice: and whether what they tell is shown before they are kept. */
+export function picker(uploads: Uploads, withChoice = false): HTMLElement {
   const input = (folder: boolean) => {
     const element = h("input", { type: "file", multiple: true, class: "visually-hidden", tabindex: -1, "aria-hidden": "true" });
     if (folder) element.setAttribute("webkitdirectory", "");
@@ -236,6 +249,8 @@ export function picker(uploads: Uploads): HTMLElement {
   };
   const files = input(false);
   const folder = input(true);
+  const look = h("input", { type: "checkbox", name: "look_first", checked: uploads.lookFirst });
+  look.addEventListener("change", () => (uploads.lookFirst = look.checked));
   return h(
     "div",
     { class: "picker" },
@@ -243,6 +258,7 @@ export function picker(uploads: Uploads): HTMLElement {
     folder,
     h("button", { class: "button primary", type: "button", on: { click: () => files.click() } }, icon("upload"), t("ui.upload.choose")),
     h("button", { class: "button", type: "button", on: { click: () => folder.click() } }, icon("folder"), t("ui.upload.folder")),
+    withChoice ? h("label", { class: "look-first" }, look, t("ui.lens.look_first")) : null,
   );
 }
 

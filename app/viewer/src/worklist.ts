@@ -132,7 +132,7 @@ export function mount(host: HTMLElement): () => void {
     h(
       "div",
       { class: "worklist-page" },
-      h("div", { class: "bar" }, h("h1", {}, t("ui.nav.worklist")), h("div", { class: "search" }, icon("search", 16), search), picker(uploads)),
+      h("div", { class: "bar" }, h("h1", {}, t("ui.nav.worklist")), h("div", { class: "search" }, icon("search", 16), search), picker(uploads, true)),
       h("div", { class: "bar bar-chips" }, chips, count),
       uploads.element,
       h("div", { class: "table-frame" }, table, empty, more),

@@ -1,0 +1,70 @@
+"""An upload under way: where its files lie and what was found so far; lives in the process that takes it in."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from app.auth import Caller
+from app.lens import Lens
+
+FoundFile = tuple[int, Path, dict[str, Any]]
+"""A number, where the file lies on scratch, and what was read from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A file that was read and let in: what it says of itself, and its digest."""
+
+    path: Path
+    facts: dict[str, Any]
+    sha256: str
+
+
+@dataclass
+class Receiving:
+    """One upload.
+
+    rule: about identity, the site's or the stricter one that the person chose
+    lens: what was found of identity, where the person wants to see it before anything is kept
+    waiting: files that were read and wait for the person's decision, by the number they were sent under
+    pictures: those without a header, which wait for what a person says of them
+    """
+
+    id: str
+    caller: Caller
+    folder: Path
+    announced: dict[str, int]
+    heard_at: datetime
+    rule: str
+    lens: Lens | None = None
+    received: dict[int, int] = field(default_factory=dict)
+    study_id: str | None = None
+    state: str = "receiving"
+    unwanted: bool = False
+    read: int = 0
+    total: int = 0
+    found: list[str] = field(default_factory=list)
+    duplicates: int = 0
+    refused: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[FoundFile] = field(default_factory=list)
+    good: list[Read] = field(default_factory=list)
+    pictures: list[FoundFile] = field(default_factory=list)
+
+    def progress(self) -> dict[str, Any]:
+        """Counts and ids of an upload; no names."""
+        return {
+            "announced": self.announced,
+            "received": {"files": len(self.received), "bytes": sum(self.received.values())},
+            "read": {"done": self.read, "total": self.total},
+            "studies": list(dict.fromkeys(self.found)),
+            "pictures": [
+                {"n": number, "width": facts["columns"], "height": facts["rows"], "slide": "slide" in facts}
+                for number, _, facts in self.pictures
+            ],
+            "refused": self.refused,
+            "duplicates": self.duplicates,
+            **(
+                {"lens": self.lens.as_json(self.rule)} if self.lens and self.state == "needs_decision" else {}
+            ),
+        }
