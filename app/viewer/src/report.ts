@@ -7,6 +7,7 @@ import { DifferenceView } from "./difference";
 import { fill, h } from "./dom";
 import { clock, dayAndClock, t } from "./i18n";
 import { icon } from "./icons";
+import { releaseDialog } from "./leaving";
 import { Sections } from "./sections";
 import { addendumDialog, Checklist, signDialog } from "./signing";
 import { PlanForm } from "./plan";
@@ -167,7 +168,7 @@ export class ReportPanel {
         h("div", { class: "signature" }, icon("sign"), h("div", {}, h("p", {}, h("b", {}, t("ui.report.signed_by", { name: report.signed_by ?? "" }))), h("p", { class: "muted num" }, report.signed_at ? dayAndClock(report.signed_at) : ""), report.content_sha256 ? h("p", { class: "muted small hash", title: report.content_sha256 }, `SHA-256 ${report.content_sha256.slice(0, 16)}…`) : null)),
         ...report.addenda.map((one) => h("section", { class: "addendum" }, h("h3", {}, t("ui.report.addendum")), h("p", { class: "document-text" }, one.text), h("p", { class: "muted small num" }, `${one.signed_by} · ${dayAndClock(one.signed_at)}`))),
       ),
-      h("div", { class: "report-foot" }, h("div", { class: "row-end" }, h("button", { class: "button", type: "button", on: { click: () => void this.addendum(report) } }, icon("plus"), t("ui.report.add_addendum")), pdfLink(report, true))),
+      h("div", { class: "report-foot" }, h("div", { class: "row-end" }, h("button", { class: "button", type: "button", "data-action": "releases", on: { click: () => void releaseDialog(this.room.studyId).catch(complain) } }, icon("eye"), t("ui.release.open")), h("button", { class: "button", type: "button", on: { click: () => void this.addendum(report) } }, icon("plus"), t("ui.report.add_addendum")), pdfLink(report, true))),
     );
     this.room.showSaved(t("ui.report.signed_version", { version: report.version }));
   }

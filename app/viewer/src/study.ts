@@ -8,6 +8,7 @@ import { Measures } from "./measures";
 import { day, t, years } from "./i18n";
 import { icon } from "./icons";
 import { divider } from "./divider";
+import { copyButton } from "./leaving";
 import { eraseButton } from "./erase";
 import { ReportPanel } from "./report";
 import { me } from "./session";
@@ -179,6 +180,7 @@ function patientStrip(strip: HTMLElement, page: StudyPage, pill: HTMLElement): v
     h("div", { class: "strip-study" }, h("span", {}, [study.modality, study.description || study.region].filter(Boolean).join(" · ")), h("span", { class: "num muted" }, day(study.study_date))),
     study.urgent ? h("span", { class: "state preliminary urgent-note" }, t("ui.urgent")) : null,
     pill,
+    copyButton(study.study_id),
     eraseButton(study.study_id),
   );
 }
