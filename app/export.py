@@ -46,7 +46,7 @@ def begin(services: Services, caller: Caller, study_id: str, options: Options) -
                 f"{number:02d}/{place:06d}",
                 one.file_sha256,
                 str(one.facts.get("kind")),
-                bool(one.facts.get("may_hold_text")),
+                bool(one.facts.get("may_hold_text") or one.facts.get("text_lines")),
             )
             for number, series in enumerate(studies.series(tx, study), start=1)
             for place, one in enumerate(series.instances, start=1)

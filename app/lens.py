@@ -16,19 +16,23 @@ class Lens:
     """The list as it grows.
 
     naming: how many files hold something by which somebody could be known
-    suspects: places of the files into whose pixels text may be burned, by header or for want of one
+    suspects: places of the files into whose pixels text may be burned, by header, for want of one, or as it was seen
+    lettered: how many of these have lines of letters in them, as far as a search finds them (`dicom.burned_in`)
     """
 
     files: int = 0
     naming: int = 0
     told: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
     suspects: list[int] = field(default_factory=list)
+    lettered: int = 0
 
     def add(self, told: Iterable[Mapping[str, Any]], facts: Mapping[str, Any]) -> None:
         """One more file: what it tells (`dicom.lens.Told` as JSON), and what was read from it."""
         found = {(str(one["attribute"]), str(one["kind"]), bool(one["identifies"])) for one in told}
-        if facts.get("may_hold_text") or facts["kind"] in ("photo", "slide"):
+        lettered = bool(facts.get("text_lines"))
+        if lettered or facts.get("may_hold_text") or facts["kind"] in ("photo", "slide"):
             self.suspects.append(self.files)
+        self.lettered += lettered
         self.files += 1
         self.naming += any(identifies for _, _, identifies in found)
         self.told.update(found)
@@ -51,5 +55,6 @@ class Lens:
                 for (attribute, kind, identifies), files in ordered[:LISTED]
             ],
             "suspects": len(self.suspects),
+            "lettered": self.lettered,
             "previews": self.suspects[:PREVIEWS],
         }

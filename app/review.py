@@ -96,6 +96,8 @@ def pictures_wait(tx: Tx, study: Study) -> bool:
             burned = str(instance.facts.get("burned_in_annotation") or "").upper()
             if burned == "YES" or instance.facts.get("kind") in ("photo", "slide"):
                 return True
+            if instance.facts.get("text_lines"):  # whatever the header says
+                return True
             if burned != "NO" and (instance.facts.get("may_hold_text") or series.modality in SUSPECT):
                 return True
     return False

@@ -64,6 +64,7 @@ class Inspection:
     frame_ms: how long each picture of a film is shown; None where it is no film
     regions: the parts of an ultrasound picture, each with a scale of its own (`dicom.ultrasound`)
     may_hold_text: whether whose it is may be burned into the pixels (`dicom.banner`)
+    text_lines: lines of letters seen in the first picture (`dicom.burned_in`); None where none were looked for
     overlays: how many planes of drawings lie over the picture; supplemental: whether it brings colors for some values
     warnings: codes of words, such as dicom.warning.lossy
     """
@@ -97,6 +98,7 @@ class Inspection:
     supplemental: bool = False
     burned_in_annotation: str | None = None
     may_hold_text: bool = False
+    text_lines: int | None = None
     image_type: tuple[str, ...] = ()
     stack: tuple[str, ...] = ()
     identity: dict[str, Any] = field(default_factory=dict)

@@ -167,7 +167,7 @@ def _serve(limits: Limits, requests: BinaryIO, answers: BinaryIO) -> None:
     # It reads and answers; it never writes a file.
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     # Loaded before the first file comes, which then pays for nothing but itself.
-    for name in ("photos", "render", "banner", "deidentify", "lens", "scope", "measure"):
+    for name in ("photos", "render", "banner", "burned_in", "deidentify", "lens", "scope", "measure"):
         importlib.import_module(f"dicom.{name}")
     answers.write(READY)
     answers.flush()
@@ -256,9 +256,16 @@ def open_source(source: Any, limits: Limits) -> Any:
 
 
 def _inspect(source: Source, limits: Limits) -> tuple[dict[str, Any], bytes]:
+    from dicom.burned_in import LOOKED_AT, lines_of
+    from dicom.render import render
+
     opened = open_source(source, limits)
     facts = opened.inspect().as_json()
-    opened.frame(0)
+    if facts["modality"] in LOOKED_AT or facts["kind"] == "photo":
+        shown = render(opened, View())
+        facts["text_lines"] = len(lines_of(shown.astype(np.float32).mean(axis=2)))
+    else:
+        opened.frame(0)
     return facts, b""
 
 

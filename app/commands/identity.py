@@ -121,7 +121,7 @@ def _print(found: dict[str, Any]) -> None:
 
 
 PLAIN = ("kind", "rows", "columns", "frames", "samples", "sop_class", "position_mm", "orientation", "spacing_mm",
-         "spacing_source", "pixel_aspect", "slice_thickness_mm", "warnings")  # fmt: skip
+         "spacing_source", "pixel_aspect", "slice_thickness_mm", "text_lines", "warnings")  # fmt: skip
 """Facts that are numbers, or words of the standard."""
 IDENTITY = ("identity", "named", "study", "series", "image_type", "sop_instance_uid", "series_instance_uid",
             "study_instance_uid", "frame_of_reference_uid")  # fmt: skip

@@ -28,12 +28,14 @@ def test_files_are_counted_and_not_places():
             {"kind": "dicom", "may_hold_text": number},
         )
     lens.add([told("StudyDate", "date", False)], {"kind": "dicom", "may_hold_text": False})
+    lens.add([], {"kind": "dicom", "may_hold_text": False, "text_lines": 2})
     many = Lens()
     many.add([told(f"A{number}", "private") for number in range(LISTED + 50)], {"kind": "dicom"})
 
     found = lens.as_json("keep")
 
-    assert (found["files"], found["naming"], found["suspects"], found["previews"]) == (3, 2, 1, [1])
+    assert (found["files"], found["naming"], found["suspects"], found["previews"]) == (4, 2, 2, [1, 3])
+    assert found["lettered"] == 1
     assert [(one["attribute"], one["files"]) for one in found["told"]] == [
         ("PatientName", 2),
         ("StudyDate", 3),

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pydicom
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from pypdf import PdfReader
 
 from app.policy import POLICY
@@ -13,6 +13,7 @@ from app.review import as_csv
 from app.telling import is_telling, only_together
 from tests.app.test_reading import drafted, signed, work
 from tests.app.test_slides import taken_in
+from tests.dicom.test_burned_in import FONT
 from tests.samples import dicom_bytes, photo, slide
 
 VALUES = {"Hong^Gil-dong", "Gil-dong", "Müller", "홍길동", "길동", "Li", "PLANT-0815", "19610314", "Clinic"}
@@ -179,6 +180,20 @@ def test_whatever_may_hold_text_waits(world, sent, elements):
 
     assert researcher.get(f"/api/review/reports/{report_id}").json()["pictures"] == 0
     assert researcher.get(f"/api/review/reports/{report_id}/pictures/0.png").status_code == 403
+
+
+def test_what_is_seen_in_a_picture_counts_for_more_than_its_header(world, sent):
+    """A radiograph that says NO and has a name in it waits; the same without the name does not."""
+    browser, researcher = world.sign_in("clinician"), world.sign_in("researcher")
+    found = {}
+    for study, text in (("505", "HONG GILDONG"), ("506", "")):
+        picture = Image.fromarray(np.full((200, 300), 90, np.uint8))
+        ImageDraw.Draw(picture).text((20, 90), text, font=ImageFont.truetype(str(FONT), 16), fill=250)
+        file = dicom_bytes(np.asarray(picture), modality="DX", study=study, BurnedInAnnotation="NO")
+        _, report_id = reviewed(world, browser, sent, file)
+        found[text] = researcher.get(f"/api/review/reports/{report_id}").json()["pictures"]
+
+    assert found == {"HONG GILDONG": 0, "": 1}
 
 
 @pytest.mark.parametrize("kind", ["photo", "slide"])

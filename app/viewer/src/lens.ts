@@ -17,6 +17,7 @@ export interface LensFound {
   naming: number;
   told: Told[];
   suspects: number;
+  lettered: number;
   previews: number[];
 }
 
@@ -82,7 +83,7 @@ function suspects(uploadId: string, found: LensFound): HTMLElement {
   return h(
     "section",
     { class: "lens-suspects" },
-    h("p", { class: "notice amber" }, icon("warn"), h("span", {}, t("ui.lens.suspects", { n: found.suspects }))),
+    h("p", { class: "notice amber" }, icon("warn"), h("span", {}, t("ui.lens.suspects", { n: found.suspects, lettered: found.lettered }))),
     h("div", { class: "lens-pictures", tabindex: 0, role: "group", "aria-label": t("ui.lens.pictures") }, ...found.previews.map((n) => h("div", { class: "lens-pair" }, picture(n, false), picture(n, true)))),
   );
 }
