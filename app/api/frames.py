@@ -4,6 +4,7 @@ Opening a study is one entry in the record; each of its hundred frames is not.
 """
 
 import gzip
+import hashlib
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -50,6 +51,7 @@ def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> di
         "unit": shown.unit,
         "windows": offered,
         "table": shown.has_table,
+        "space": _space(facts.get("frame_of_reference_uid")),
         "presets": [
             {
                 "id": name,
@@ -83,12 +85,18 @@ def _frames(instance: Instance) -> list[dict[str, Any]]:
             "instance_id": instance.id,
             "frame": frame,
             "position_mm": own_places[frame] if own_places else facts.get("position_mm"),
+            "orientation": facts.get("orientation"),
             "stack": stacks[frame] if stacks else 0,
             "window": _window(own_windows[frame], function) if own_windows else shared,
             "sha256": instance.file_sha256,
         }
         for frame in range(instance.frames)
     ]
+
+
+def _space(uid: str | None) -> str | None:
+    """The same for pictures whose positions can be compared; the UID itself stays here."""
+    return hashlib.sha256(uid.encode()).hexdigest()[:16] if uid else None
 
 
 def _window(pair: tuple[float, float] | None, function: str) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from app import analysis, reporting, viewing
 from app.auth import Caller, allow, services_of
 from app.delivery import date, patient_name
 from app.wording import sentence
+from storage import priors as beside
 from storage import reports, studies
 from storage.database import Tx
 from storage.errors import NotFound
@@ -17,6 +18,7 @@ from storage.studies import Series, StudyLine
 router = APIRouter(tags=["studies"], prefix="/api/studies")
 CLINICIAN = allow("clinician")
 PAGE = 100
+MOST_PRIORS = 20
 
 
 class Changed(BaseModel):
@@ -83,6 +85,31 @@ def one(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str
             "report": {"id": report.id, "state": report.state, "version": report.version} if report else None,
             "presets": analysis.presets_for(study, caller.language),
             "identity_complete": reporting.identified(study),
+        }
+
+
+@router.get("/{study_id}/priors")
+def priors(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+    """Other studies of the same patient, the latest first, to be looked at beside this one."""
+    with services_of(request).database.look(caller.actor) as tx:
+        study = studies.get(tx, study_id, caller.user.id)
+        tx.record("study.listed", subject=study.patient_ref, object_type="study", object_id=study_id)
+        found = beside.of_study(tx, study)[:MOST_PRIORS]
+        return {
+            "priors": [
+                {
+                    "study_id": one.id,
+                    "study_date": date(one.facts.get("study_date")) or None,
+                    "modality": one.modality,
+                    "description": str(one.facts.get("description") or ""),
+                    "series": [
+                        _series_json(series, caller.language)
+                        for series in studies.series(tx, one)
+                        if series.instances and "slide" not in series.instances[0].facts
+                    ],
+                }
+                for one in found
+            ]
         }
 
 

@@ -252,7 +252,7 @@ def test_a_key_image_is_marked_as_it_is_shown(house: House, watcher: Watcher, tm
     page.keyboard.press("ArrowDown")
     page.click("#tab-marks")
     page.locator(".key-image").click()
-    page.wait_for_function("document.querySelector('#viewer').__dfm.index() === 1")
+    page.wait_for_function("() => document.querySelector('#viewer').__dfm.index() === 1")
 
     assert key["tool"] == "key" and key["points"] == []
     assert (key["view"]["center"], key["view"]["width"]) == (shown["center"], shown["width"])

@@ -80,7 +80,8 @@ def test_what_was_chosen_was_sent_and_is_shown(page: Page) -> None:
     expect(page.locator(".sent-picture").first).to_contain_text("one model pixel: 0.50 mm over the whole")
     page.locator(".sent-picture").nth(2).click()
     page.wait_for_function(
-        f"document.querySelector('#viewer').__dfm.getWL().width === {sources[2]['width']}", timeout=10_000
+        f"() => document.querySelector('#viewer').__dfm.getWL().width === {sources[2]['width']}",
+        timeout=10_000,
     )
     assert pages.viewer(page, "boxes()")
     page.screenshot(path=RESULTS / "sent-windows.png")

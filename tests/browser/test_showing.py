@@ -159,6 +159,6 @@ def test_stacks_of_one_object_are_chosen_by_name(house: House, watcher: Watcher,
     expect(choice.locator("option").first).to_contain_text("time")
     at = pages.viewer(page, "index()")
     choice.select_option(str(stacks[1]))
-    page.wait_for_function("document.querySelector('#viewer').__dfm.frame().stack === 1")
+    page.wait_for_function("() => document.querySelector('#viewer').__dfm.frame().stack === 1")
     assert pages.viewer(page, "index()") == at
     page.screenshot(path=RESULTS / "stacks.png")

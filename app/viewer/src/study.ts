@@ -15,9 +15,10 @@ import { me } from "./session";
 import { shell } from "./shell";
 import { complain } from "./toast";
 import { dropTarget, Uploads } from "./upload";
-import type { Answer, Manifest, SeriesLine, SlideManifest, StudyPage, ViewSeen, ZoomBox } from "./types";
+import type { Answer, Manifest, Prior, SeriesLine, SlideManifest, StudyPage, ViewSeen, ZoomBox } from "./types";
 import { MarkStore } from "./viewer/mark_store";
 import { sentOf, type PictureView } from "./viewer/picture";
+import type { Viewer as RadiologyViewer } from "./radiology";
 
 type TabName = "ask" | "report" | "evidence" | "marks";
 
@@ -44,8 +45,9 @@ export async function mount(host: HTMLElement): Promise<() => void> {
   const frame = shell(host, { title: t("ui.study"), readingRoom: true });
   const stop: (() => void)[] = [() => frame.destroy()];
   try {
-    const page = await get<StudyPage>(`/api/studies/${encodeURIComponent(studyId)}`);
-    stop.unshift(open(frame, studyId, page));
+    const address = `/api/studies/${encodeURIComponent(studyId)}`;
+    const [page, { priors }] = await Promise.all([get<StudyPage>(address), get<{ priors: Prior[] }>(`${address}/priors`)]);
+    stop.unshift(open(frame, studyId, page, priors));
   } catch (error) {
     fill(frame.main, h("div", { class: "empty" }, icon("warn", 40), h("h1", {}, t("ui.study.none")), h("a", { class: "button", href: "/app/" }, t("ui.study.back"))));
     complain(error);
@@ -53,7 +55,7 @@ export async function mount(host: HTMLElement): Promise<() => void> {
   return () => stop.forEach((one) => one());
 }
 
-function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage): () => void {
+function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage, priors: Prior[]): () => void {
   const pill = h("span", { class: "state" });
   patientStrip(frame.strip, page, pill);
   const uploads = new Uploads(() => void refreshSeries(), studyId);
@@ -107,6 +109,29 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage)
     fill(place, viewer.element);
   }
 
+  /** The one that is there, or a new one. */
+  async function radiology(): Promise<RadiologyViewer> {
+    const { Viewer } = await import("./radiology");
+    const library = { series: () => page.series, priors: () => priors, manifest: (seriesId: string) => get<Manifest>(`/api/series/${seriesId}/manifest`) };
+    return viewer instanceof Viewer ? viewer : new Viewer(marks, library, events);
+  }
+
+  /** The study as it hangs when it is opened, by its modality. */
+  async function openFirst(line: SeriesLine): Promise<void> {
+    if (line.slide) return openSeries(line);
+    const mine = ++opening;
+    const [shown, { hang }] = await Promise.all([radiology(), import("./viewer/hanging")]);
+    if (mine !== opening) return;
+    replace(shown);
+    await shown.hang(hang(page.series, priors));
+    markRail(rail, line.series_id);
+  }
+
+  async function openPrior(line: SeriesLine, prior: Prior): Promise<void> {
+    const shown = await radiology();
+    if (shown === viewer) await shown.showBeside(line, prior);
+  }
+
   async function openSeries(line: SeriesLine, at?: ViewSeen): Promise<void> {
     const mine = ++opening;
     if (line.slide) {
@@ -116,9 +141,8 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage)
       replace(shown);
       await shown.show();
     } else {
-      const [{ Viewer }, manifest] = await Promise.all([import("./radiology"), get<Manifest>(`/api/series/${line.series_id}/manifest`)]);
+      const [shown, manifest] = await Promise.all([radiology(), get<Manifest>(`/api/series/${line.series_id}/manifest`)]);
       if (mine !== opening) return;
-      const shown = viewer instanceof Viewer ? viewer : new Viewer(marks, events);
       if (shown !== viewer) replace(shown);
       await shown.show(line.series_id, manifest, at);
     }
@@ -151,11 +175,13 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage)
     const fresh = await get<StudyPage>(`/api/studies/${studyId}`);
     page.series = fresh.series;
     drawRail(rail, page.series, (line) => openSeries(line).catch(complain));
+    drawPriors(rail, priors, (line, prior) => openPrior(line, prior).catch(complain));
   }
 
   drawRail(rail, page.series, (line) => openSeries(line).catch(complain));
+  drawPriors(rail, priors, (line, prior) => openPrior(line, prior).catch(complain));
   const first = page.series[0];
-  const opened = Promise.all([first ? openSeries(first) : null, marks.load()]);
+  const opened = Promise.all([first ? openFirst(first) : null, marks.load()]);
   opened.then(() => frame.root.setAttribute("data-ready", ""), complain);
   const undrop = dropTarget(frame.root, uploads);
 
@@ -185,8 +211,20 @@ function patientStrip(strip: HTMLElement, page: StudyPage, pill: HTMLElement): v
   );
 }
 
+/** Other studies of the patient below the series of this one; chosen, they open beside it. */
+function drawPriors(rail: HTMLElement, priors: Prior[], choose: (line: SeriesLine, prior: Prior) => void): void {
+  for (const prior of priors.filter((one) => one.series.length > 0)) {
+    const words = [day(prior.study_date), prior.modality, prior.description].filter(Boolean).join(" · ");
+    const list = h("ul", {}, ...prior.series.map((line) => {
+      const said = [t("ui.layout.prior", { day: day(prior.study_date) }), line.description || line.modality].join(", ");
+      return h("li", {}, h("button", { class: "series", type: "button", "data-series": line.series_id, "aria-label": said, title: said, on: { click: () => choose(line, prior) } }, h("img", { src: line.thumbnail_url, alt: "", width: 88, height: 88, loading: "lazy" }), h("span", { class: "series-count num" }, line.count), h("span", { class: "series-name small" }, line.description || line.modality)));
+    }));
+    rail.append(h("section", { class: "rail-prior", "aria-label": words }, h("h2", { class: "small num", title: words }, day(prior.study_date)), list));
+  }
+}
+
 function drawRail(rail: HTMLElement, series: SeriesLine[], choose: (line: SeriesLine) => void): void {
-  const list = h("ul");
+  const list = h("ul", { class: "rail-own" });
   let specimen = "";
   for (const one of series) {
     // A case of several specimens: its slides stand below the one they were cut from.

@@ -61,6 +61,15 @@ export interface StudyPage {
   identity_complete?: boolean;
 }
 
+/** Another study of the same patient. */
+export interface Prior {
+  study_id: string;
+  study_date: string | null;
+  modality: string;
+  description: string;
+  series: SeriesLine[];
+}
+
 export type Curve = "LINEAR" | "LINEAR_EXACT" | "SIGMOID";
 
 export interface WindowValue {
@@ -75,6 +84,8 @@ export interface FrameLine {
   instance_id: string;
   frame: number;
   position_mm: number[] | null;
+  /** Directions of its rows and columns: six cosines. */
+  orientation: number[] | null;
   /** Which of the stacks that one object holds. */
   stack: number;
   window: WindowValue | null;
@@ -101,6 +112,8 @@ export interface Manifest {
   regions: { left: number; top: number; right: number; bottom: number; kind: string; spacing_mm: [number, number] | null }[];
   overlays: number;
   supplemental: boolean;
+  /** The same for pictures whose positions can be compared. */
+  space: string | null;
   /** What tells the stacks of one object apart, and how many of each there are. */
   dimensions: Record<string, number>;
   frames: FrameLine[];

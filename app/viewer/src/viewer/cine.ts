@@ -26,7 +26,7 @@ export class Cine {
   toggle(): void {
     if (this.begun) return this.stop();
     const pane = this.pane();
-    if (pane.count() < 2) return;
+    if (!pane.manifest || pane.count() < 2) return;
     this.frameMs = pane.manifest?.frame_ms ?? USUAL_MS;
     this.begin(pane);
     void this.run(pane);

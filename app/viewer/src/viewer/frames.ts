@@ -8,6 +8,8 @@ import { curveOf, FUNCTIONS } from "./voi";
 const SCHEME = "dfm";
 const CACHE_BYTES = 512 * 1024 * 1024;
 const AHEAD = 3;
+const PREFETCH_BYTES = 192 * 1024 * 1024;
+const REST_MS = 400;
 
 interface Known {
   manifest: Manifest;
@@ -63,10 +65,45 @@ export function toPixels(imageId: string, world: Types.Point3): Point {
 
 /** Fetch the neighbours of a frame, nearest first, so that scrolling does not wait. */
 export function fetchAround(ids: readonly string[], index: number): void {
-  for (let step = 1; step <= AHEAD; step++) {
+  for (const id of outward(ids, index).slice(0, 2 * AHEAD)) {
+    if (!cache.getImageLoadObject(id)) imageLoader.loadAndCacheImage(id).catch(() => {}); // shown again when it is looked at
+  }
+}
+
+/** The frames of a stack from one outward: the next, the one before, the one after the next. */
+function outward(ids: readonly string[], index: number): string[] {
+  const found: string[] = [];
+  for (let step = 1; step < ids.length; step++) {
     for (const at of [index + step, index - step]) {
       const id = ids[at];
-      if (id && !cache.getImageLoadObject(id)) imageLoader.loadAndCacheImage(id).catch(() => {}); // shown again when it is looked at
+      if (id) found.push(id);
+    }
+  }
+  return found;
+}
+
+/**
+ * The rest of a stack once a reader has come to rest in it: one frame after another, and no more than a part of the
+ * room for frames, so that what was looked at before is not thrown out for what may never be looked at.
+ */
+export class Prefetch {
+  private round = 0;
+
+  at(ids: readonly string[], index: number): void {
+    const mine = ++this.round;
+    window.setTimeout(() => mine === this.round && void this.run(mine, outward(ids, index)), REST_MS);
+  }
+
+  stop(): void {
+    this.round++;
+  }
+
+  private async run(mine: number, ids: readonly string[]): Promise<void> {
+    let bytes = 0;
+    for (const id of ids) {
+      if (mine !== this.round || bytes > PREFETCH_BYTES) return;
+      if (!cache.getImageLoadObject(id)) await imageLoader.loadAndCacheImage(id).catch(() => {}); // shown again when it is looked at
+      bytes += cache.getImage(id)?.sizeInBytes ?? 0;
     }
   }
 }

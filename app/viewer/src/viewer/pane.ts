@@ -6,12 +6,13 @@ import { t } from "../i18n";
 import { complain } from "../toast";
 import type { Curve, FrameLine, Manifest, Mark, Point, ViewSeen, WindowValue } from "../types";
 import { drawsCurves, theEngine } from "./engine";
-import { fetchAround, frameOf, register, toPixels, toWorld } from "./frames";
+import { fetchAround, frameOf, Prefetch, register, toPixels, toWorld } from "./frames";
 import { Laid } from "./laid";
 import { Lens } from "./lens";
 import { MarkLayer, type DrawTool } from "./mark_layer";
 import type { MarkStore } from "./mark_store";
 import { Overlay, type Region } from "./overlay";
+import { isAt, scaleOf, trim } from "./pane_words";
 import { curveOf, FUNCTIONS, rangeOf, windowOf } from "./voi";
 
 export interface PaneEvents {
@@ -33,11 +34,13 @@ export class Pane {
   private readonly readout = h("div", { class: "corner-words bottom-left num" });
   private readonly keyed = h("div", { class: "corner-words key-flag", hidden: true }, t("ui.marks.key"));
   private readonly said = h("div", { class: "visually-hidden", role: "status" });
-  private readonly slider = h("input", { class: "slice-slider", type: "range", min: 0, step: 1, value: 0 });
+  private readonly slider = h("input", { class: "slice-slider", type: "range", min: 0, step: 1, value: 0, hidden: true });
   private readonly overlay: Overlay;
   private readonly laid: Laid;
+  private readonly prefetch = new Prefetch();
   private readonly resize: ResizeObserver;
-  private readonly forget: () => void;
+  private readonly empty = h("p", { class: "pane-empty muted" }, t("ui.layout.empty"));
+  private forget: () => void;
   private ids: string[] = [];
   private every: string[] = [];
   private regions: Region[] = [];
@@ -49,9 +52,11 @@ export class Pane {
   private curve: Curve = "LINEAR";
   private enabled = false;
   private follows = false;
+  private opening = false;
   inverted = false;
   series = "";
-  title = "";
+  /** The day of another study of the patient; empty for the one that is read. */
+  prior = "";
   manifest: Manifest | null = null;
   stack = 0;
 
@@ -62,14 +67,14 @@ export class Pane {
   ) {
     this.stage = h("div", { class: "stage", tabindex: 0, role: "application", "aria-label": t("ui.viewer.stage") }, this.picture);
     this.slider.setAttribute("aria-label", t("ui.viewer.slice"));
-    this.element = h("div", { class: "stage-frame", "data-pane": id }, this.stage, this.corner, this.keyed, this.readout, this.slider, this.said);
+    this.element = h("div", { class: "stage-frame", "data-pane": id }, this.stage, this.empty, this.corner, this.keyed, this.readout, this.slider, this.said);
     const toCanvas = (x: number, y: number) => this.toCanvas(x, y);
     this.overlay = new Overlay(toCanvas);
     this.laid = new Laid(toCanvas);
     this.lens = new Lens(toCanvas, () => ({ image: this.imageId(), window: this.window(), inverted: this.inverted !== (this.manifest?.invert ?? false) }));
     this.layer = new MarkLayer(this.stage, {
       toCanvas,
-      toPicture: (left, top) => this.toPicture(left, top),
+      toPicture: this.toPicture,
       here: () => this.here(),
       store: () => this.store,
       over: (point) => this.lens.show(point),
@@ -94,9 +99,16 @@ export class Pane {
   }
 
   /** Show a series: the frame that `at` names, else the middle one of a stack. */
-  async show(series: string, manifest: Manifest, at?: { instance_id: string; frame: number }): Promise<void> {
+  async show(series: string, manifest: Manifest, at?: { instance_id: string; frame: number }, from?: { store: MarkStore; prior: string }): Promise<void> {
     const mine = ++this.round;
     this.series = series;
+    this.empty.hidden = true;
+    this.prior = from?.prior ?? "";
+    if (from && from.store !== this.store) {
+      this.forget();
+      this.store = from.store;
+      this.forget = this.follow(from.store);
+    }
     this.manifest = manifest;
     this.every = register(series, manifest);
     this.regions = [];
@@ -124,6 +136,7 @@ export class Pane {
     const found = line ? this.ids.findIndex((id) => frameOf(id)?.line === line) : -1;
     const middle = this.ids.length > 2 ? Math.floor(this.ids.length / 2) : 0;
     this.layer.stop();
+    this.opening = true;
     await this.viewport().setStack(this.ids, Math.max(0, Math.min(found >= 0 ? found : (at ?? middle), this.ids.length - 1)));
     if (mine !== this.round) return;
     // After setStack, never before: a resize of an empty stack fails without a GPU.
@@ -132,6 +145,7 @@ export class Pane {
     this.slider.hidden = this.ids.length < 2;
     this.reset();
     this.onFrame();
+    this.opening = false;
   }
 
   destroy(): void {
@@ -139,6 +153,7 @@ export class Pane {
     this.resize.disconnect();
     this.forget();
     this.lens.destroy();
+    this.prefetch.stop();
     if (this.enabled) theEngine().disableElement(this.id);
     this.enabled = false;
     this.manifest = null;
@@ -190,7 +205,7 @@ export class Pane {
   lines = (): FrameLine[] => this.ids.flatMap((id) => frameOf(id)?.line ?? []);
   isColor = (): boolean => this.manifest?.samples === 3;
   focus = (): void => this.stage.focus({ preventScroll: true });
-  zoom = (): number => this.viewport().getZoom();
+  zoom = (): number => (this.enabled ? this.viewport().getZoom() : 0);
   viewport = (): Types.IStackViewport => theEngine().getViewport(this.id) as Types.IStackViewport;
   imageId = (): string => this.ids[this.index()] ?? "";
 
@@ -219,9 +234,7 @@ export class Pane {
   }
 
   /** The window the file gives this frame. */
-  private own(): WindowValue | null {
-    return this.line()?.window ?? this.manifest?.windows[0] ?? null;
-  }
+  private own = (): WindowValue | null => this.line()?.window ?? this.manifest?.windows[0] ?? null;
 
   /** follows: because another pane went there, which must not answer in turn. */
   async goto(index: number, follows = false): Promise<void> {
@@ -232,7 +245,6 @@ export class Pane {
   }
 
   placeOf = (view: ViewSeen): number => this.ids.findIndex((id) => isAt(frameOf(id)?.line, view));
-
   /** Go to a frame of this series, with its window; false when it is in another one. */
   async showView(view: ViewSeen): Promise<boolean> {
     const line = this.manifest?.frames.find((one) => isAt(one, view));
@@ -269,7 +281,6 @@ export class Pane {
     this.laid.show(this.line(), this.manifest);
     this.events.changed(this);
   }
-
   laidOver = (): { overlays: boolean; supplemental: boolean } => ({ overlays: this.laid.overlays, supplemental: this.laid.supplemental });
 
   reset(): void {
@@ -320,9 +331,7 @@ export class Pane {
     if (mark) void this.store.remove(mark);
   }
 
-  select(mark: Mark): void {
-    this.layer.select(mark);
-  }
+  select = (mark: Mark): void => this.layer.select(mark);
 
   private async magnified(point: Point): Promise<void> {
     const here = this.here();
@@ -349,6 +358,7 @@ export class Pane {
 
   private onFrame(): void {
     fetchAround(this.ids, this.index());
+    this.prefetch.at(this.ids, this.index());
     this.slider.value = String(this.index());
     this.slider.setAttribute("aria-valuetext", `${this.index() + 1} / ${this.ids.length}`);
     // The library keeps the window of the frame before, or its curve: each frame is shown by its own, or all by the reader's.
@@ -357,7 +367,8 @@ export class Pane {
     this.laid.show(this.line(), this.manifest);
     this.drawKey();
     this.events.changed(this);
-    if (!this.follows) this.events.scrolled(this);
+    // What is opened leads nobody: only what somebody leafs through does.
+    if (!this.follows && !this.opening) this.events.scrolled(this);
     this.follows = false;
   }
 
@@ -371,17 +382,12 @@ export class Pane {
       `${Math.round(100 * this.viewport().getZoom())} %`,
     ].filter(Boolean);
     this.readout.textContent = lines.join("   ");
-    this.corner.textContent = [this.manifest.modality, this.title, this.scaleWords(), this.manifest.table ? t("ui.viewer.table") : ""].filter(Boolean).join("   ");
+    this.corner.textContent = [this.prior ? t("ui.layout.prior", { day: this.prior }) : "", this.manifest.modality, scaleOf(this.manifest), this.manifest.table ? t("ui.viewer.table") : ""].filter(Boolean).join("   ");
+    this.corner.classList.toggle("prior", this.prior !== "");
     this.drawRegions();
     this.laid.draw();
     this.layer.draw();
     this.lens.draw();
-  }
-
-  private scaleWords(): string {
-    if (!this.manifest) return "";
-    if (this.manifest.regions.length > 0) return this.manifest.regions.some((one) => one.spacing_mm) ? t("ui.viewer.scale_in_regions") : t("ui.viewer.no_scale");
-    return this.manifest.spacing_mm ? "" : t("ui.viewer.no_scale");
   }
 
   toCanvas(x: number, y: number): Point {
@@ -389,10 +395,5 @@ export class Pane {
     return [left, top];
   }
 
-  private toPicture(left: number, top: number): Point {
-    return toPixels(this.imageId(), this.viewport().canvasToWorld([left, top]));
-  }
+  private toPicture = (left: number, top: number): Point => toPixels(this.imageId(), this.viewport().canvasToWorld([left, top]));
 }
-
-const isAt = (line: FrameLine | undefined, view: { instance_id: string; frame: number }): boolean => line?.instance_id === view.instance_id && line.frame === view.frame;
-const trim = (value: number): string => String(Math.abs(value) < 10 ? Number(value.toPrecision(3)) : Math.abs(value) < 100 ? Math.round(value * 10) / 10 : Math.round(value));

@@ -4,16 +4,19 @@ import { fill, h } from "../dom";
 import { t } from "../i18n";
 import { icon, type IconName } from "../icons";
 import type { Manifest, WindowValue } from "../types";
+import type { Layout } from "./hanging";
 
 export type ToolName = "window" | "pan" | "zoom" | "slices" | "length" | "angle" | "ellipse" | "box" | "probe" | "magnify";
 const MOVING: [name: ToolName, key: string][] = [["window", "W"], ["pan", "P"], ["zoom", "Z"], ["slices", "S"]];
 const DRAWING: [name: ToolName, key: string][] = [["length", "L"], ["angle", "A"], ["ellipse", "E"], ["box", "B"], ["probe", "D"], ["magnify", "M"]];
+const LAYOUTS: [name: Layout, key: string, picture: IconName][] = [["one", "F1", "single"], ["two", "F2", "beside"], ["four", "F4", "four"]];
 const KEYS: [keys: string, words: string][] = [
   ["↑ ↓", "ui.keys.slices"], ["Page ↑ ↓", "ui.keys.ten"], ["Home End", "ui.keys.ends"], ["1 – 9", "ui.keys.presets"],
   ["W", "ui.tool.window"], ["P", "ui.tool.pan"], ["Z", "ui.tool.zoom"], ["S", "ui.tool.slices"],
   ["L", "ui.tool.length"], ["A", "ui.tool.angle"], ["E", "ui.tool.ellipse"], ["B", "ui.tool.box"], ["D", "ui.tool.probe"], ["M", "ui.tool.magnify"],
   ["Enter", "ui.keys.draw"], ["↑ ↓ ← →", "ui.keys.cursor"], ["Escape", "ui.keys.escape"], ["Delete", "ui.keys.delete"],
   ["K", "ui.tool.key"], ["I", "ui.tool.invert"], ["R", "ui.tool.reset"], ["V", "ui.tool.overlays"], ["O", "ui.tool.regions"], ["Space", "ui.tool.cine"], [", .", "ui.keys.cine"],
+  ["F1", "ui.tool.layout.one"], ["F2", "ui.tool.layout.two"], ["F4", "ui.tool.layout.four"], ["N", "ui.keys.next"], ["Y", "ui.tool.link"], ["C", "ui.tool.prior"],
   ["+ −", "ui.keys.zoom"], ["?", "ui.tool.keys"],
 ];
 
@@ -27,6 +30,9 @@ export interface Actions {
   key(): void;
   cine(): void;
   stack(stack: number): void;
+  layout(layout: Layout): void;
+  link(): void;
+  prior(): void;
   keys(): void;
 }
 
@@ -56,6 +62,9 @@ export class Toolbar {
   private readonly now = h("option", { value: "", hidden: true });
   private readonly select = h("select", { class: "preset num" });
   private readonly stacks = h("select", { class: "preset stacks" });
+  private readonly layouts = new Map<Layout, HTMLElement>();
+  private readonly link: HTMLElement;
+  private readonly prior: HTMLElement;
   private presets: PresetLine[] = [];
 
   constructor(actions: Actions) {
@@ -72,6 +81,9 @@ export class Toolbar {
     this.regions = tool("regions", "O", actions.regions);
     this.regions.classList.add("tool-text");
     this.regions.append(h("span", {}, t("ui.tool.regions.short")));
+    for (const [name, key, picture] of LAYOUTS) this.layouts.set(name, tool(`layout.${name}`, key, () => actions.layout(name), picture));
+    this.link = tool("link", "Y", actions.link);
+    this.prior = tool("prior", "C", actions.prior, "clock");
     named(this.select, "ui.tool.presets");
     this.select.addEventListener("change", () => {
       const preset = this.presets[Number(this.select.value)];
@@ -88,6 +100,7 @@ export class Toolbar {
       group(...DRAWING.map(([name]) => this.tools.get(name)), this.key),
       group(tool("reset", "R", actions.reset), this.inverted, this.overlays, this.select),
       group(this.cine, this.stacks),
+      group(...this.layouts.values(), this.link, this.prior),
       group(this.regions, tool("keys", "?", actions.keys)),
     );
   }
@@ -101,6 +114,17 @@ export class Toolbar {
     this.cine.setAttribute("aria-pressed", String(rate !== null));
     this.cine.classList.toggle("tool-text", rate !== null);
     this.rate.textContent = rate === null ? "" : `${rate}/s`;
+  }
+
+  setLayout(layout: Layout, linked: boolean, prior: boolean): void {
+    for (const [name, button] of this.layouts) button.setAttribute("aria-pressed", String(name === layout));
+    this.link.hidden = layout === "one";
+    this.link.setAttribute("aria-pressed", String(linked));
+    this.prior.setAttribute("aria-pressed", String(prior));
+  }
+
+  setPriors(there: boolean): void {
+    this.prior.hidden = !there;
   }
 
   show(shown: Shown): void {
