@@ -293,9 +293,12 @@ def _figures(
     places: list[tuple[str, int, Mapping[str, Any]]] = []
     for one in (view.get("sources") or [view]) if view else ():
         places.append((str(one["instance_id"]), int(one.get("frame") or 0), one))
+    # Marks lie on frames: one that shares a file with a plane has a figure of its own.
+    framed = {(one[0], one[1]) for one in places if not one[2].get("plane")}
     # Key images first: of more than there is room for, a reader chose those.
     for mark in sorted(drawn, key=lambda one: one.kind != marking.KEY):
-        if (mark.instance_id, mark.frame) not in {(one[0], one[1]) for one in places}:
+        if (mark.instance_id, mark.frame) not in framed:
+            framed.add((mark.instance_id, mark.frame))
             shown = {**mark.geometry.get("view", {}), "instance_id": mark.instance_id, "frame": mark.frame}
             places.append((mark.instance_id, mark.frame, shown))
     figures: list[Figure] = []
@@ -308,7 +311,8 @@ def _figures(
             continue
         boxes = []
         for mark in drawn:
-            if (mark.instance_id, mark.frame) != (instance_id, frame) or mark.kind == marking.KEY:
+            is_here = (mark.instance_id, mark.frame) == (instance_id, frame) and not seen.get("plane")
+            if not is_here or mark.kind == marking.KEY:
                 continue
             number = len(notes) + 1
             boxes.append(_box(mark.geometry, number, instance.facts))
@@ -350,8 +354,13 @@ def _seen(view: Mapping[str, Any], words: Words) -> str:
         window = f"C {center} W {width}" if known else sentence("paper.file_window", language)
         return sentence("paper.seen", language, window=window)
 
+    def cut(language: str) -> str:
+        slab, how = view["plane"]["slab_mm"], view["plane"]["how"]
+        return sentence(f"paper.plane.{how}" if float(slab) else "paper.plane", language, slab_mm=slab)
+
     languages = ("en",) if words.language == "en" else ("ko", "en")
-    return " · ".join([*map(told, languages), f"#{int(view.get('frame') or 0) + 1}"])
+    place = map(cut, languages) if view.get("plane") else [f"#{int(view.get('frame') or 0) + 1}"]
+    return " · ".join([*map(told, languages), *place])
 
 
 def _answers_used(tx: Tx, study: Study, report: Report) -> list[StoredAnswer]:

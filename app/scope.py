@@ -146,7 +146,9 @@ def _seen(
         slide = instance.facts.get("slide")
         data = viewing.file_of(services, tx, instance)
     if slide is None:
-        return study, services.decoder.scope(data, viewing.view_of(view), view.get("box"))
+        # A box on a plane is in the plane's pixels; the slice beneath it says what kind of picture it is.
+        box = None if view.get("plane") else view.get("box")
+        return study, services.decoder.scope(data, viewing.view_of(view), box)
     # By its overview: glass is not even enough to be called blank, and a region is looked at before it is cut.
     empty = not slides.holds_tissue(data.read(), slide, view.get("box"))
     return study, {"modality": "SM", "region": "", "findings": ["no_tissue"] if empty else []}

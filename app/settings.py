@@ -75,6 +75,10 @@ class Settings(BaseSettings):
         description="The page shows what files tell of the patient before anything is kept, unless its reader turns it off.",
     )
     decoders: int = Field(2, description="Limited processes that decode pictures.")
+    volume_bytes: int = Field(
+        1 << 30,
+        description="Most bytes of volumes (for planes through a series) in the memory of one process; a larger one is refused.",
+    )
     decoder_memory_bytes: int = Field(4 << 30, description="Address space of each of them, in bytes.")
     model_path: Path | None = Field(
         None, description="Checkpoint folder of the worker; empty: the demonstration model."

@@ -6,7 +6,7 @@ Chosen in the open: whoever asks names each picture with its window, and what wa
 from collections.abc import Mapping
 from typing import Any
 
-from app import slides
+from app import planes, slides
 from app.errors import Refused
 from dicom.render import cell_of, montage_size
 from storage import studies
@@ -20,7 +20,7 @@ MOST = 12
 def checked_view(tx: Tx, study: Study, view: Mapping[str, Any]) -> dict[str, Any]:
     """The view, which must be of pictures of this study, with the size of each picture that will be sent.
 
-    raises: NotFound, Refused
+    raises: NotFound, Refused, NoVolume for a plane through what is no volume
     """
     instance = _instance(tx, study, view)
     asked = {name: value for name, value in view.items() if name not in ("finest_um", "sources", "montage")}
@@ -29,6 +29,11 @@ def checked_view(tx: Tx, study: Study, view: Mapping[str, Any]) -> dict[str, Any
         box = slides.inside(facts, view.get("box"))
         return {**asked, "box": box, "pictures": slides.planned(facts, box, view.get("finest_um"))}
     sources = view.get("sources") or ()
+    if view.get("plane"):
+        if sources:
+            raise Refused("app.invalid", what="sources")
+        return planes.checked(tx, instance, study, asked)
+    asked.pop("plane", None)
     if len(sources) > MOST:
         raise Refused("app.too_many_pictures", found=len(sources), limit=MOST)
     if not sources:

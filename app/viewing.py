@@ -1,11 +1,11 @@
 """Study to pictures, for the reader and for the model alike: what a person sees is what the model gets."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from app import slides
+from app import planes, slides
 from app.wiring import Services
 from dicom.render import View, crop, montage, png, thumbnail
 from dicom.sandbox import Held
@@ -43,8 +43,11 @@ def pictures(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]) 
 
 
 def _picture(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]) -> Picture:
-    instance = studies.instance(tx, str(view["instance_id"]), study.owner_id)
-    shown = services.decoder.render(file_of(services, tx, instance), view_of(view))
+    if view.get("plane"):
+        shown = planes.picture(services, tx, study, view, view_of(view))
+    else:
+        instance = studies.instance(tx, str(view["instance_id"]), study.owner_id)
+        shown = services.decoder.render(file_of(services, tx, instance), view_of(view))
     box = view.get("box")
     return crop(shown, (box[0], box[1], box[2], box[3])) if box else shown
 
@@ -69,18 +72,26 @@ def view_of(view: Mapping[str, Any], *, square: bool = False) -> View:
 
 
 def key_image(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]) -> bytes:
-    """PNG of the whole frame as the reader had it, pixels made square for paper; of a slide, its overview."""
+    """PNG of the whole frame or plane as the reader had it, pixels square for paper; of a slide, its overview."""
+    if view.get("plane"):
+        return png(planes.picture(services, tx, study, view, view_of(view)))
     instance = studies.instance(tx, str(view["instance_id"]), study.owner_id)
     return png(services.decoder.render(file_of(services, tx, instance), view_of(view, square=True)))
 
 
-def for_others(services: Services, file: Held, view: Mapping[str, Any]) -> bytes:
-    """PNG of the whole frame as those may see it who do not treat the patient: no drawings, bands of text blanked.
+def for_others(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]) -> Callable[[], bytes]:
+    """What makes the PNG of the whole frame or plane as those may see it who do not treat the patient.
 
-    Text inside of the picture stays; what may hold it waits until a person has looked (`app.review`).
+    No drawings, bands of text blanked. Text inside of the picture stays; what may hold it waits until a person has
+    looked (`app.review`). Made after the transaction: decoding may take as long as a hostile file makes it.
     """
-    shown, _ = services.decoder.masked(file, view_of(view, square=True))
-    return png(shown)
+    instance, seen = studies.instance(tx, str(view["instance_id"]), study.owner_id), view_of(view, square=True)
+    if plane := view.get("plane"):
+        stack = int(plane.get("stack") or 0)
+        _, volume = planes.wanted(services, tx, instance.series_id, study.owner_id, stack)
+        return lambda: png(planes.drawn(services, volume, plane, seen))
+    file = file_of(services, tx, instance)
+    return lambda: png(services.decoder.masked(file, seen)[0])
 
 
 def small(services: Services, file: Held, frames: int) -> bytes:

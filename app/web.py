@@ -60,7 +60,7 @@ def create_app(settings: Settings, services: Services | None = None) -> ASGIApp:
 
 
 async def _upkeep(services: Services, received: intake.Intake) -> None:
-    """Each minute: sign the log's end, forget sessions that are over, give up uploads that went silent."""
+    """Each minute: sign the log's end, forget sessions that are over, give up silent uploads and unused volumes."""
     while True:
         await asyncio.sleep(UPKEEP_SECONDS)
         try:
@@ -76,3 +76,4 @@ def keep_up(services: Services, received: intake.Intake) -> None:
         sessions.end_expired(tx, idle=services.idle)
     received.give_up_silent()
     services.copies.sweep(unused_seconds=services.idle.total_seconds())
+    services.volumes.sweep()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from app import safety
 from app.settings import Settings
+from app.volumes import Volumes
 from dicom.guard import Limits
 from dicom.sandbox import Decoder
 from storage.audit.keys import AuditKeys
@@ -36,6 +37,7 @@ class Services:
     passwords: Passwords
     copies: Plaintexts
     """Of slides, for as long as they are read."""
+    volumes: Volumes
 
     @property
     def idle(self) -> timedelta:
@@ -49,6 +51,7 @@ class Services:
 
     def close(self) -> None:
         """End processes and connections."""
+        self.volumes.close()
         self.decoder.close()
         self.copies.sweep()
         self.database.close()
@@ -60,13 +63,15 @@ def open_services(
     """Everything but the model; makes keys and tables on the first start."""
     database = open_database(settings, clock)
     limits = Limits(file_bytes=settings.upload_file_bytes, memory_bytes=settings.decoder_memory_bytes)
+    decoder = Decoder(settings.decoders, limits)
     return Services(
         settings,
         database,
         FileStore(settings.data_dir / "files"),
-        Decoder(settings.decoders, limits),
+        decoder,
         passwords or Passwords(),
         Plaintexts(settings.slide_copies, settings.slide_copies_bytes),
+        Volumes(decoder, settings.decoders, settings.volume_bytes),
     )
 
 

@@ -238,6 +238,7 @@ class _Life:
                     self._settle(living)
                 if time.monotonic() - sealed > 60:
                     self.services.database.seal_log()
+                    self.services.volumes.sweep()
                     sealed = time.monotonic()
             except Exception as error:  # a database that is away comes back; the worker must still be there
                 self.last_error = type(error).__name__

@@ -93,7 +93,7 @@ def grid_of(members: Sequence[Member], stack: int = 0) -> Grid:
 
     raises: NoVolume, whose `reason` is one of few, color, no_geometry, no_spacing, mixed, same_position, gap, tilt
     """
-    if not members:
+    if sum(int(member.facts.get("frames", 1)) for member in members) < FEWEST:
         raise NoVolume(reason="few")
     first = members[0].facts
     if any(member.facts.get("samples", 1) != 1 for member in members):

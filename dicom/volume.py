@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ class Volume:
     window: Window
     background: float
 
-    def at(self, point_mm: Values) -> float | None:
+    def at(self, point_mm: Any) -> float | None:
         """The value of the voxel in which a point lies; None outside."""
         voxel = np.rint(self.grid.to_voxel(point_mm)).astype(int)
         if (voxel < 0).any() or (voxel >= self.values.shape).any():
@@ -91,6 +92,7 @@ class Filling:
     _values: Values = field(init=False, repr=False)
     _facts: dict[int, tuple[str, bool, Window]] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
+    _taken: bool = False
 
     def __post_init__(self) -> None:
         self._refuse_over(bytes_of(self.grid))
@@ -106,6 +108,18 @@ class Filling:
             self._values[slice_number] = voxels.values
             self._facts[slice_number] = (voxels.unit, voxels.invert, voxels.window)
             self.done = len(self._facts)
+
+    @property
+    def values(self) -> Values:
+        """As far as they are there; 0 elsewhere."""
+        return self._values
+
+    def take_over(self) -> bool:
+        """Whether every slice is in; true for one caller only, who finishes it."""
+        with self._lock:
+            is_mine = self.done == self.grid.shape[0] and not self._taken
+            self._taken = self._taken or is_mine
+            return is_mine
 
     def finish(self) -> Volume:
         """The volume, once every slice is in; raises NoVolume where they are measured in different units."""

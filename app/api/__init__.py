@@ -20,6 +20,7 @@ from app.api import (
     system,
     uploads,
     users,
+    volumes,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -29,6 +30,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     marks.router,
     frames.router,
     slides.router,
+    volumes.router,
     answers.router,
     reports.router,
     releases.router,

@@ -13,10 +13,12 @@ from starlette.concurrency import run_in_threadpool
 
 from app import analysis, delivery, viewing
 from app.auth import Caller, allow, services_of
+from app.planes import THICKEST_MM
 from app.queue import Queue
 from app.wiring import Services
 from app.wording import sentence
 from dicom.render import png
+from dicom.reslice import How
 from dicom.windowing import Function
 from storage import answers, studies
 from storage.answers import OVER, StoredAnswer
@@ -28,6 +30,17 @@ PLACE_EVERY_SECONDS = 1.0
 
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class PlaneSeen(BaseModel):
+    """A plane cut through a volume: a point of it in mm, directions of its rows and columns, slab and projection."""
+
+    at: tuple[Number, Number, Number]
+    right: tuple[Number, Number, Number]
+    down: tuple[Number, Number, Number]
+    slab_mm: float = Field(0, ge=0, le=THICKEST_MM, allow_inf_nan=False)
+    how: How = "mean"
+    stack: int = Field(0, ge=0, le=20_000)
 
 
 class Source(BaseModel):
@@ -45,8 +58,12 @@ class Source(BaseModel):
 
 
 class View(Source):
-    """What the reader had open, and which pictures they chose to be sent: none named, it is the open one."""
+    """What the reader had open, and which pictures they chose to be sent: none named, it is the open one.
 
+    plane: cut through the series of the picture, in its place; the box is then in pixels of the plane
+    """
+
+    plane: PlaneSeen | None = None
     finest_um: float | None = Field(None, gt=0, le=100, allow_inf_nan=False)
     """Of a slide: micrometres to the pixel of the finest picture that is made of the box."""
     sources: list[Source] = Field(default_factory=list, max_length=40)

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app import viewing
+from app import viewing, volumes
 from app.auth import Caller, allow, services_of
 from app.wording import sentence
 from dicom.render import View, png
@@ -68,6 +68,7 @@ def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> di
         "overlays": facts.get("overlays", 0),
         "supplemental": facts.get("supplemental", False),
         "dimensions": facts.get("dimensions") or {},
+        "no_volume": volumes.why_none(series, caller.language),
         "frames": [line for one in series.instances for line in _frames(one)],
     }
 

@@ -59,9 +59,8 @@ def preview(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Resp
         if not view:
             raise NotFound(object="picture")
         tx.record("study.read", subject=study.patient_ref, object_type="picture", object_id=study_id)
-        file = viewing.file_of(services, tx, studies.instance(tx, str(view["instance_id"]), study.owner_id))
-    data = viewing.for_others(services, file, view)
-    return Response(data, media_type="image/png", headers={"cache-control": "no-store"})
+        image = viewing.for_others(services, tx, study, view)
+    return Response(image(), media_type="image/png", headers={"cache-control": "no-store"})
 
 
 @router.post("", status_code=201)

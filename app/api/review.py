@@ -87,8 +87,8 @@ def picture(request: Request, report_id: str, number: int, caller: Caller = RESE
         if not view:
             raise NotFound(object="picture")
         tx.record("review.read", subject=study.patient_ref, object_type="picture", object_id=report_id)
-        file = viewing.file_of(services, tx, studies.instance(tx, str(view["instance_id"]), None))
-    return Response(viewing.for_others(services, file, view), media_type="image/png")
+        image = viewing.for_others(services, tx, study, view)
+    return Response(image(), media_type="image/png")
 
 
 @router.post("/reports/{report_id}/reviews", status_code=201)
