@@ -85,7 +85,10 @@ def for_others(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]
     No drawings, bands of text blanked. Text inside of the picture stays; what may hold it waits until a person has
     looked (`app.review`). Made after the transaction: decoding may take as long as a hostile file makes it.
     """
-    instance, seen = studies.instance(tx, str(view["instance_id"]), study.owner_id), view_of(view, square=True)
+    instance, seen = (
+        studies.instance(tx, str(view["instance_id"]), study.owner_id),
+        view_of(view, square=True),
+    )
     if plane := view.get("plane"):
         stack = int(plane.get("stack") or 0)
         _, volume = planes.wanted(services, tx, instance.series_id, study.owner_id, stack)
