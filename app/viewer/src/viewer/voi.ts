@@ -22,9 +22,12 @@ export function curveOf(window: WindowValue): Curve {
 
 /** The values that become black and white. A sigmoid has neither; the library draws it from the range of the same LINEAR. */
 export function rangeOf(window: WindowValue): Range {
-  const { center, width } = window;
-  if (curveOf(window) === "LINEAR_EXACT") return { lower: center - width / 2, upper: center + width / 2 };
-  return { lower: center - 0.5 - (width - 1) / 2, upper: center - 0.5 + (width - 1) / 2 };
+  const exact = curveOf(window) === "LINEAR_EXACT";
+  const middle = exact ? window.center : window.center - 0.5;
+  // A picture of one value, and LINEAR of width 1, are a threshold; the library draws nothing over a range without width.
+  const least = Math.max(1e-6, Math.abs(middle) * 1e-6);
+  const half = Math.max(exact ? window.width : window.width - 1, least) / 2;
+  return { lower: middle - half, upper: middle + half };
 }
 
 export function windowOf(range: Range, curve: Curve): WindowValue {
