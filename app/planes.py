@@ -9,7 +9,7 @@ from app.errors import Refused
 from app.volumes import Wanted, grid_of_series, wanted_of
 from app.wiring import Services
 from dicom.render import View
-from dicom.reslice import Cut, How, Plane, reslice
+from dicom.reslice import Cut, How, Plane, extent, reslice
 from dicom.volume import Volume
 from dicom.windowing import Values, Window, apply_window, to_gray
 from storage import studies
@@ -54,10 +54,16 @@ def checked(tx: Tx, instance: Instance, study: Study, view: Mapping[str, Any]) -
     """
     if not view.get("plane"):
         return {name: value for name, value in view.items() if name != "plane"}
-    plane_of(view["plane"])
-    series = studies.one_series(tx, instance.series_id, study.owner_id)[1]
-    grid_of_series(series, int(view["plane"].get("stack") or 0))
+    size_of(tx, instance, study, view)
     return dict(view)
+
+
+def size_of(tx: Tx, instance: Instance, study: Study, view: Mapping[str, Any]) -> tuple[int, int, float]:
+    """Width and height in pixels of a view's plane, and mm of a pixel; raises Refused, NoVolume."""
+    plane = plane_of(view["plane"])
+    series = studies.one_series(tx, instance.series_id, study.owner_id)[1]
+    _, size, pixel = extent(grid_of_series(series, int(view["plane"].get("stack") or 0)), plane)
+    return size[0], size[1], pixel
 
 
 def picture(services: Services, tx: Tx, study: Study, view: Mapping[str, Any], chosen: View) -> Values:

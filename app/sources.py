@@ -23,21 +23,18 @@ def checked_view(tx: Tx, study: Study, view: Mapping[str, Any]) -> dict[str, Any
     raises: NotFound, Refused, NoVolume for a plane through what is no volume
     """
     instance = _instance(tx, study, view)
-    asked = {name: value for name, value in view.items() if name not in ("finest_um", "sources", "montage")}
+    left_out = ("finest_um", "sources", "montage")
+    checked = planes.checked(tx, instance, study, view)
+    asked = {name: value for name, value in checked.items() if name not in left_out}
     if "slide" in instance.facts:
         facts = instance.facts["slide"]
         box = slides.inside(facts, view.get("box"))
         return {**asked, "box": box, "pictures": slides.planned(facts, box, view.get("finest_um"))}
     sources = view.get("sources") or ()
-    if view.get("plane"):
-        if sources:
-            raise Refused("app.invalid", what="sources")
-        return planes.checked(tx, instance, study, asked)
-    asked.pop("plane", None)
     if len(sources) > MOST:
         raise Refused("app.too_many_pictures", found=len(sources), limit=MOST)
     if not sources:
-        return {**asked, **_sent(instance.facts, view)}
+        return {**asked, **_sent(tx, study, instance, view)}
     stated = [_source(tx, study, source) for source in sources]
     if not view.get("montage"):
         return {**asked, "sources": stated}
@@ -52,7 +49,7 @@ def _source(tx: Tx, study: Study, source: Mapping[str, Any]) -> dict[str, Any]:
     instance = _instance(tx, study, source)
     if "slide" in instance.facts:
         raise Refused("app.invalid", what="sources")
-    return {**source, **_sent(instance.facts, source)}
+    return {**planes.checked(tx, instance, study, source), **_sent(tx, study, instance, source)}
 
 
 def _instance(tx: Tx, study: Study, view: Mapping[str, Any]) -> Instance:
@@ -62,13 +59,17 @@ def _instance(tx: Tx, study: Study, view: Mapping[str, Any]) -> Instance:
     return instance
 
 
-def _sent(facts: Mapping[str, Any], view: Mapping[str, Any]) -> dict[str, Any]:
+def _sent(tx: Tx, study: Study, instance: Instance, view: Mapping[str, Any]) -> dict[str, Any]:
     """The size of a picture in its own pixels, and what each covers where one scale holds for all of it."""
+    facts = instance.facts
     width, height = int(facts["columns"]), int(facts["rows"])
+    spacing = None if facts.get("regions") else facts.get("spacing_mm")
+    if view.get("plane"):
+        width, height, pixel_mm = planes.size_of(tx, instance, study, view)
+        spacing = (pixel_mm, pixel_mm)
     if box := view.get("box"):
         # As `dicom.render.crop` cuts it.
         left, top = int(min(max(box[0], 0), width - 1)), int(min(max(box[1], 0), height - 1))
         width = int(min(max(box[0] + box[2], left + 1), width)) - left
         height = int(min(max(box[1] + box[3], top + 1), height)) - top
-    spacing = None if facts.get("regions") else facts.get("spacing_mm")
     return {"sent": {"width": width, "height": height, "mm_per_pixel": list(spacing) if spacing else None}}

@@ -58,7 +58,9 @@ def view_of(view: Mapping[str, Any], *, square: bool = False) -> View:
     window = None
     if center is not None and width is not None:
         # Below 1 the standard's LINEAR is a threshold; doses and uptakes are read through less.
-        window = Window(float(center), float(width), function or ("LINEAR" if width >= 1 else "LINEAR_EXACT"))
+        window = Window(
+            float(center), float(width), function or ("LINEAR" if float(width) >= 1 else "LINEAR_EXACT")
+        )
     if window is not None and not window.is_usable:
         window = None
     return View(

@@ -180,21 +180,26 @@ def _oblique(
     width, height = size
     out = np.empty((height, width), volume.values.dtype)
     rows_at_once = max(1, AT_ONCE // width)
-    columns = np.arange(width)[None, :, None] * ways[0]
+    columns = np.arange(width)
     for top in range(0, height, rows_at_once):
-        rows = np.arange(top, min(top + rows_at_once, height))[:, None, None] * ways[1]
-        places = start + rows + columns
+        rows = np.arange(top, min(top + rows_at_once, height))
+        # Each axis of the volume by itself: arrays that lie in one piece are computed several times as fast.
+        places = [start[axis] + rows[:, None] * ways[1, axis] + columns * ways[0, axis] for axis in range(3)]
         out[top : top + len(rows)] = _as(out.dtype, _projected_samples(volume, places, ways[2], depths, how))
     return out
 
 
-def _projected_samples(volume: Volume, places: Values, deeper: Values, depths: Values, how: How) -> Values:
+def _projected_samples(
+    volume: Volume, places: list[Values], deeper: Values, depths: Values, how: How
+) -> Values:
     """The same for samples; those outside of the volume have no say, and where all are outside is the background."""
-    shape = places.shape[:2]
+    shape = places[0].shape
     first = {"mean": 0.0, "max": -np.inf, "min": np.inf}[how]
     result, counted = np.full(shape, first, np.float32), np.zeros(shape, np.int32)
     for depth in depths:
-        samples, inside = sampled(volume.values, places + depth * deeper)
+        samples, inside = sampled(
+            volume.values, [place + depth * way for place, way in zip(places, deeper, strict=True)]
+        )
         counted += inside
         if how == "mean":
             result += np.where(inside, samples, 0)
@@ -208,29 +213,36 @@ def _projected_samples(volume: Volume, places: Values, deeper: Values, depths: V
     return result
 
 
-def sampled(values: Values, places: Values) -> tuple[Values, Values]:
+def sampled(values: Values, places: list[Values]) -> tuple[Values, Values]:
     """Values at places between voxels, mixed of the eight around each, and which places lie within the volume.
 
-    places: (..., 3) of slice, row, column with fractions
-    returns: float32 (...) and bool (...)
+    places: of slices, rows and columns, with fractions, each of the same shape
+    returns: float32 and bool of that shape
     """
-    last = np.array(values.shape) - 1
-    inside = np.asarray(((places > -ON_A_VOXEL) & (places < last + ON_A_VOXEL)).all(axis=-1))
-    low = np.floor(np.clip(places, 0, last) + ON_A_VOXEL).astype(np.int64)
-    share = np.clip(np.clip(places, 0, last) - low, 0, 1).astype(np.float32)
+    inside = np.ones(places[0].shape, bool)
+    base: Any = 0
+    shares, steps = [], (values.shape[1] * values.shape[2], values.shape[2], 1)
+    for place, size, step in zip(places, values.shape, steps, strict=True):
+        inside &= (place > -ON_A_VOXEL) & (place < size - 1 + ON_A_VOXEL)
+        within = np.clip(place, 0, size - 1)
+        # The last voxel is reached from the one before it, so that there is always a next one.
+        low = np.minimum(within.astype(np.intp), max(size - 2, 0))
+        shares.append((within - low).astype(np.float32))
+        base = base + low * step
     flat = values.reshape(-1)
-    steps = (values.shape[1] * values.shape[2], values.shape[2], 1)
-    base = low @ np.array(steps)
-    # At the last voxel of an axis there is no next one, and its share is nothing.
-    next_one = [np.where(low[..., n] < last[n], steps[n], 0) for n in range(3)]
-    mixed = np.zeros(places.shape[:-1], np.float32)
-    for corner in product((0, 1), repeat=3):
-        at, weight = base, np.ones_like(mixed)
-        for axis, is_next in enumerate(corner):
-            at = at + next_one[axis] if is_next else at
-            weight = weight * (share[..., axis] if is_next else 1 - share[..., axis])
-        mixed += flat[at] * weight
-    return mixed, inside
+    nexts = [step if size > 1 else 0 for size, step in zip(values.shape, steps, strict=True)]
+
+    def mixed(at: Any, axis: int) -> Values:
+        if axis == 3:
+            return flat.take(at).astype(np.float32)
+        low = mixed(at, axis + 1)
+        high = mixed(at + nexts[axis], axis + 1)
+        high -= low
+        high *= shares[axis]
+        low += high
+        return low
+
+    return mixed(base, 0), inside
 
 
 def _as(dtype: Any, values: Values) -> Values:

@@ -44,7 +44,10 @@ class PlaneSeen(BaseModel):
 
 
 class Source(BaseModel):
-    """One picture: frame, window and its curve, inverted or not, what is laid over it, a part of it."""
+    """One picture: frame, window and its curve, inverted or not, what is laid over it, a part of it.
+
+    plane: cut through the series of the picture, in its place; the box is then in pixels of the plane
+    """
 
     instance_id: str = Field(max_length=64)
     frame: int = Field(0, ge=0)
@@ -55,15 +58,12 @@ class Source(BaseModel):
     overlays: bool = False
     supplemental: bool = False
     box: tuple[Number, Number, Number, Number] | None = None
+    plane: PlaneSeen | None = None
 
 
 class View(Source):
-    """What the reader had open, and which pictures they chose to be sent: none named, it is the open one.
+    """What the reader had open, and which pictures they chose to be sent: none named, it is the open one."""
 
-    plane: cut through the series of the picture, in its place; the box is then in pixels of the plane
-    """
-
-    plane: PlaneSeen | None = None
     finest_um: float | None = Field(None, gt=0, le=100, allow_inf_nan=False)
     """Of a slide: micrometres to the pixel of the finest picture that is made of the box."""
     sources: list[Source] = Field(default_factory=list, max_length=40)

@@ -183,7 +183,8 @@ def test_samples_between_eight_voxels_by_hand():
     cube = np.zeros((2, 2, 2), np.int16)
     cube[0, 0, 0] = 80
 
-    values, inside = sampled(cube, np.array([[0.5, 0.5, 0.5], [0, 0, 0.75], [0, 0, 1.0], [0, 0, 1.2]]))
+    places = np.array([[0.5, 0.5, 0.5], [0, 0, 0.75], [0, 0, 1.0], [0, 0, 1.2]])
+    values, inside = sampled(cube, list(places.T))
 
     assert values.tolist()[:3] == [10, 20, 0]
     assert inside.tolist() == [True, True, True, False]

@@ -8,6 +8,7 @@ import { icon } from "./icons";
 import { follow } from "./stream";
 import { Sending } from "./sending";
 import type { Room } from "./study";
+import { planeWords } from "./viewer/plane_words";
 import { sizeOf } from "./viewer/picture";
 import { complain, sentenceOf } from "./toast";
 import type { Answer, ViewSeen } from "./types";
@@ -138,6 +139,7 @@ export class Ask {
 function viewWords(view: ViewSeen, at: { n: number; of: number } | null): string {
   if (view.pictures) return t("ui.seen.region", { size: sizeOf(view) });
   if (view.sources?.length) return t(view.montage ? "ui.seen.montage" : "ui.seen.several", { n: view.sources.length });
+  if (view.plane) return planeWords(view.plane);
   return [
     at ? t("ui.seen.slice", at) : t("ui.seen.frame", { n: view.frame + 1 }),
     view.center !== null && view.center !== undefined ? `${Math.round(view.center)}/${Math.round(view.width ?? 0)}` : "",

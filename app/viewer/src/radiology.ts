@@ -14,6 +14,7 @@ import type { PictureView, ViewerEvents } from "./viewer/picture";
 import { showKeys, Toolbar, type ToolName } from "./viewer/toolbar";
 import { CELLS, priorFor, type Hung, type Layout } from "./viewer/hanging";
 import { Link } from "./viewer/link";
+import { offerPlanes } from "./viewer/mpr_button";
 import { MarkStore } from "./viewer/mark_store";
 import type { Manifest, Mark, Prior, SeriesLine, ViewSeen } from "./types";
 
@@ -25,6 +26,8 @@ export interface Library {
   series(): SeriesLine[];
   priors(): Prior[];
   manifest(seriesId: string): Promise<Manifest>;
+  /** Open three planes through a stack of a series instead. */
+  planes(seriesId: string, manifest: Manifest, stack: number): void;
 }
 
 export class Viewer implements PictureView {
@@ -279,6 +282,9 @@ export class Viewer implements PictureView {
     const { manifest } = this.pane;
     for (const [n, pane] of this.panes.entries()) pane.element.toggleAttribute("data-active", n === this.active && this.panes.length > 1);
     if (manifest) this.toolbar.fit(manifest, this.pane.stack);
+    const { asked } = this;
+    // Of a prior there is no question, and its planes are its own study's.
+    if (asked?.manifest) offerPlanes(this.element, asked.manifest, () => asked.manifest && this.library.planes(asked.series, asked.manifest, asked.stack));
     this.toolbar.setLayout(this.layout, this.link.isOn, this.panes.some((pane) => pane.prior !== ""));
     this.toolbar.setPriors(this.library.priors().length > 0);
     this.onChange();

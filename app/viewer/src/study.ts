@@ -112,8 +112,13 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage,
   /** The one that is there, or a new one. */
   async function radiology(): Promise<RadiologyViewer> {
     const { Viewer } = await import("./radiology");
-    const library = { series: () => page.series, priors: () => priors, manifest: (seriesId: string) => get<Manifest>(`/api/series/${seriesId}/manifest`) };
+    const library = { series: () => page.series, priors: () => priors, manifest: (seriesId: string) => get<Manifest>(`/api/series/${seriesId}/manifest`), planes: cutPlanes };
     return viewer instanceof Viewer ? viewer : new Viewer(marks, library, events);
+  }
+
+  function cutPlanes(seriesId: string, manifest: Manifest, stack: number): void {
+    const line = page.series.find((one) => one.series_id === seriesId);
+    if (line) openPlanes(line, manifest, undefined, stack).catch(complain);
   }
 
   /** The study as it hangs when it is opened, by its modality. */
@@ -132,6 +137,17 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage,
     if (shown === viewer) await shown.showBeside(line, prior);
   }
 
+  /** Three planes through a series instead of its pictures, and back again. */
+  async function openPlanes(line: SeriesLine, manifest: Manifest, at?: ViewSeen, stack = at?.plane?.stack ?? 0): Promise<void> {
+    const mine = ++opening;
+    const { MprViewer } = await import("./mpr");
+    const shown = await MprViewer.open(line.series_id, stack, manifest, events, () => void openSeries(line).catch(complain));
+    if (mine !== opening) return shown.destroy();
+    replace(shown);
+    await shown.show(at);
+    markRail(rail, line.series_id);
+  }
+
   async function openSeries(line: SeriesLine, at?: ViewSeen): Promise<void> {
     const mine = ++opening;
     if (line.slide) {
@@ -140,6 +156,8 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage,
       const shown = new SlideViewer(marks, line.series_id, manifest, events);
       replace(shown);
       await shown.show();
+    } else if (at?.plane) {
+      return openPlanes(line, await get<Manifest>(`/api/series/${line.series_id}/manifest`), at);
     } else {
       const [shown, manifest] = await Promise.all([radiology(), get<Manifest>(`/api/series/${line.series_id}/manifest`)]);
       if (mine !== opening) return;
@@ -159,7 +177,8 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage,
   }
 
   async function showPicture(view: ViewSeen): Promise<void> {
-    if (!(await viewer?.showView(view))) await openSeriesOf(view);
+    const fits = Boolean(view.plane) === Boolean(viewer?.showsPlanes);
+    if (!(fits && (await viewer?.showView(view)))) await openSeriesOf(view);
   }
 
   /** An answer knows its picture, not always the series: look through the others. */

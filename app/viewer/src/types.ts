@@ -116,6 +116,8 @@ export interface Manifest {
   space: string | null;
   /** What tells the stacks of one object apart, and how many of each there are. */
   dimensions: Record<string, number>;
+  /** Why no planes can be cut through the series; null where they can. */
+  no_volume: string | null;
   frames: FrameLine[];
 }
 
@@ -142,6 +144,16 @@ export interface SentPicture {
   um_per_pixel: number | null;
 }
 
+/** A plane cut through a series; numbers of a kept report are texts. */
+export interface PlaneSeen {
+  at: [number, number, number];
+  right: [number, number, number];
+  down: [number, number, number];
+  slab_mm: number;
+  how: "mean" | "max" | "min";
+  stack?: number;
+}
+
 export interface ViewSeen {
   series_id?: string;
   instance_id: string;
@@ -153,6 +165,8 @@ export interface ViewSeen {
   overlays?: boolean;
   supplemental?: boolean;
   box?: [number, number, number, number] | null;
+  /** The picture was a plane through the series. */
+  plane?: PlaneSeen | null;
   pictures?: SentPicture[] | null;
   /** The number of a field of a reading plan. */
   field?: number | null;

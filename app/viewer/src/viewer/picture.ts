@@ -10,6 +10,8 @@ export interface ViewerEvents {
 
 export interface PictureView {
   readonly element: HTMLElement;
+  /** It shows planes through a series and not the series' own pictures. */
+  readonly showsPlanes?: boolean;
   /** What is on the screen, as the question will name it; withBox: the part that was drawn. */
   seen(withBox?: boolean): ViewSeen | null;
   /** The same in a line for people. */
