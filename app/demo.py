@@ -1,5 +1,6 @@
 """The demonstration: people, drawn studies as real DICOM, web and worker, on SQLite in one folder."""
 
+import hashlib
 import os
 import secrets
 import signal
@@ -124,7 +125,7 @@ def load(services: Services, caller: Caller, files: Iterator[bytes]) -> None:
     receiving = intake.uploads[upload_id]
     for number, data in enumerate(found):
         (receiving.folder / f"{number:06d}").write_bytes(data)
-        intake.took(receiving, number, len(data))
+        intake.took(receiving, number, len(data), hashlib.sha256(data).hexdigest())
     intake.finish(receiving, None)
     intake.close()
     if receiving.state != "done":

@@ -4,24 +4,23 @@ What arrives lies on scratch under generated names until it is read; then only s
 runs in a thread of its own, so that an upload never holds up a page.
 """
 
-import hashlib
 import shutil
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import structlog
 
 from app import headerless, identity, slides
+from app.arrivals import Arrivals, Read, sha256_of
 from app.auth import Caller
 from app.errors import Refused
 from app.grouping import new_study
 from app.lens import Lens
-from app.receiving import Read, Receiving
+from app.receiving import Receiving
 from app.wiring import SYSTEM, Services
 from dicom.errors import DicomError
 from dicom.media import walk
@@ -29,8 +28,10 @@ from dicom.series import Member
 from storage import patients, studies, uploads
 from storage.database import Tx
 from storage.errors import StorageError, UnrecordedChange, WrongPatient
+from storage.files import StoredFile
 
 log = structlog.get_logger()
+SEALERS = 4
 PATIENCE = timedelta(hours=1)
 """An upload nobody sends to and nobody describes for this long is given up; its plaintext leaves the disk."""
 
@@ -43,10 +44,15 @@ class Intake:
         self.uploads: dict[str, Receiving] = {}
         self._lock = Lock()
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="intake")
+        self._arrivals = Arrivals(services)
+        # A disk that must say that it has written is waited for by several at once.
+        self._sealers = ThreadPoolExecutor(SEALERS, thread_name_prefix="sealing")
 
     def close(self) -> None:
         """Finish what is being read."""
+        self._arrivals.close()
         self._readers.shutdown(wait=True, cancel_futures=True)
+        self._sealers.shutdown(wait=True)
 
     def begin(self, caller: Caller, files: int, size: int, *, look_first: bool = False) -> str:
         """Open an upload; raises Refused over the limits.
@@ -83,10 +89,11 @@ class Intake:
         found.heard_at = self.services.database.clock()
         return found
 
-    def took(self, receiving: Receiving, number: int, size: int) -> None:
-        """Note that a file arrived whole."""
+    def took(self, receiving: Receiving, number: int, size: int, sha256: str) -> None:
+        """Note that a file arrived whole, and begin to read it while the others arrive."""
         with self._lock:
             receiving.received[number] = size
+        self._arrivals.begin(receiving.ahead, receiving.folder / f"{number:06d}", sha256)
 
     def refused(self, receiving: Receiving, code: str) -> None:
         """Note in the record that something of an upload was not taken."""
@@ -178,21 +185,22 @@ class Intake:
             if media.error is not None or media.path is None:
                 self._refuse(receiving, number, media.error or DicomError())
                 continue
+            found = self._arrivals.outcome(receiving.ahead, media.path)
+            # An archive was one file until it was opened.
+            receiving.read += 1
+            receiving.total = max(receiving.total, receiving.read)
+            if not isinstance(found, Read):
+                self._refuse(receiving, number, found)
+                continue
+            if receiving.lens is None:
+                self._admit(receiving, number, found)
+                continue
             try:
-                facts = self.services.decoder.inspect(media.path)
-                if receiving.lens is not None:
-                    receiving.lens.add(self.services.decoder.told(media.path), facts)
+                receiving.lens.add(self.services.decoder.told(media.path), found.facts)
             except DicomError as error:
                 self._refuse(receiving, number, error)
-                continue
-            finally:
-                # An archive was one file until it was opened.
-                receiving.read += 1
-                receiving.total = max(receiving.total, receiving.read)
-            if receiving.lens is None:
-                self._admit(receiving, number, media.path, facts)
             else:
-                receiving.waiting.append((number, media.path, facts))
+                receiving.waiting.append((number, found))
         if receiving.lens is not None and not receiving.lens.is_empty:
             receiving.state = "needs_decision"
             self._note(receiving)
@@ -206,27 +214,29 @@ class Intake:
             self.discard(receiving)
         return receiving.unwanted
 
-    def _admit(self, receiving: Receiving, number: int, path: Path, facts: dict[str, Any]) -> None:
+    def _admit(self, receiving: Receiving, number: int, found: Read) -> None:
         """Let one file in under the rule about identity, or refuse it with its reason."""
         try:
-            facts = identity.admitted(self.services, receiving.rule, path, facts)
+            facts = identity.admitted(self.services, receiving.rule, found.path, found.facts)
         except (DicomError, Refused) as error:
             self._refuse(receiving, number, error)
             return
         if facts["kind"] in ("photo", "slide"):
-            receiving.pictures.append((len(receiving.pictures), path, facts))
+            receiving.pictures.append((len(receiving.pictures), found.path, facts))
         else:
-            receiving.good.append(Read(path, facts, _sha256(path)))
+            # Written anew by the rule, it has another digest.
+            let_in = found if facts is found.facts else Read(found.path, facts, sha256_of(found.path))
+            receiving.good.append(let_in)
 
     def _take_waiting(self, receiving: Receiving) -> None:
         """Let in what waited for a decision, and make studies of everything."""
         waiting, receiving.waiting = receiving.waiting, []
         if waiting:
             receiving.read, receiving.total = 0, len(waiting)
-        for number, path, facts in waiting:
+        for number, found in waiting:
             if self._is_unwanted(receiving):
                 return
-            self._admit(receiving, number, path, facts)
+            self._admit(receiving, number, found)
             receiving.read += 1
         self._take_studies(receiving, receiving.good)
         if receiving.pictures:
@@ -259,19 +269,24 @@ class Intake:
         with services.database.write(caller.actor) as tx:
             patient_id = self._patient(tx, receiving, whose, studies.find_by_uid(tx, owner, uid))
             key = tx.patient_key(patient_id)
-            known = {one.sha256 for one in files.values() if studies.instance_known(tx, owner, one.sha256)}
+            known = studies.known_instances(tx, owner, {one.sha256 for one in files.values()})
             tx.record(
                 "upload.finished", subject=tx.ref(patient_id), object_type="upload", object_id=receiving.id
             )
         fresh = list({one.sha256: one for one in files.values() if one.sha256 not in known}.values())
         receiving.duplicates += len(files) - len(fresh)
-        kept = []
-        for one in fresh:
+
+        def keep(one: Read) -> StoredFile:
             with one.path.open("rb") as source:
-                kept.append(services.files.keep(key, patient_id, source))
+                file = services.files.keep(key, patient_id, source)
+            if file.sha256 != one.sha256:
+                # The same number was sent twice at the same moment: what was read is not what lies there.
+                raise Refused("app.upload_state")
+            return file
+
+        kept = list(self._sealers.map(keep, fresh))
         with services.database.write(caller.actor) as tx:
-            for file in kept:
-                services.files.note(tx, patient_id, file)
+            services.files.note(tx, patient_id, *kept)
             before = self._members_before(tx, owner, uid)
             everything = [*before, *(m for m in members if files[m.handle].sha256 not in known)]
             if not everything:
@@ -385,8 +400,3 @@ def forget_interrupted(services: Services) -> None:
     # Where nothing was under way there is nothing to record, and so nothing to change.
     with suppress(UnrecordedChange), services.database.write(SYSTEM) as tx:
         uploads.interrupt_unfinished(tx)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()

@@ -5,20 +5,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from app.arrivals import Ahead, Read
 from app.auth import Caller
 from app.lens import Lens
 
 FoundFile = tuple[int, Path, dict[str, Any]]
 """A number, where the file lies on scratch, and what was read from it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A file that was read and let in: what it says of itself, and its digest."""
-
-    path: Path
-    facts: dict[str, Any]
-    sha256: str
 
 
 @dataclass
@@ -39,6 +31,7 @@ class Receiving:
     rule: str
     lens: Lens | None = None
     received: dict[int, int] = field(default_factory=dict)
+    ahead: Ahead = field(default_factory=Ahead)
     study_id: str | None = None
     state: str = "receiving"
     unwanted: bool = False
@@ -47,7 +40,7 @@ class Receiving:
     found: list[str] = field(default_factory=list)
     duplicates: int = 0
     refused: list[dict[str, Any]] = field(default_factory=list)
-    waiting: list[FoundFile] = field(default_factory=list)
+    waiting: list[tuple[int, Read]] = field(default_factory=list)
     good: list[Read] = field(default_factory=list)
     pictures: list[FoundFile] = field(default_factory=list)
 

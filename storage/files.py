@@ -17,6 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from sqlalchemy import select
+
 from storage.durable import sync_folder
 from storage.errors import DiskFull, NotFound, Unreadable
 from storage.rows import FileRow
@@ -65,12 +67,20 @@ class FileStore:
             part.unlink(missing_ok=True)
         return StoredFile(sha256, size)
 
-    def note(self, tx: "Tx", patient_id: str, file: StoredFile) -> None:
-        """Note a kept file among the patient's; once is enough."""
-        if tx.session.get(FileRow, (patient_id, file.sha256)) is None:
-            tx.session.add(
-                FileRow(patient_id=patient_id, sha256=file.sha256, size=file.size, created_at=tx.now)
+    def note(self, tx: "Tx", patient_id: str, *files: StoredFile) -> None:
+        """Note kept files among the patient's; once is enough."""
+        query = select(FileRow.sha256).where(FileRow.patient_id == patient_id)
+        noted = set(tx.session.execute(query).scalars()) if len(files) > 1 else None
+        for file in {one.sha256: one for one in files}.values():
+            is_noted = (
+                file.sha256 in noted
+                if noted is not None
+                else tx.session.get(FileRow, (patient_id, file.sha256)) is not None
             )
+            if not is_noted:
+                tx.session.add(
+                    FileRow(patient_id=patient_id, sha256=file.sha256, size=file.size, created_at=tx.now)
+                )
 
     def add(self, tx: "Tx", patient_id: str, source: BinaryIO) -> StoredFile:
         """Keep and note a small file in one go; a large one would hold up everybody's changes."""

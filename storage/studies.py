@@ -5,7 +5,7 @@ Everything is asked for by its owner: what belongs to somebody else is not found
 
 import json
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,9 @@ from storage import patients
 from storage.database import Tx, new_id
 from storage.errors import NotFound, WrongPatient
 from storage.rows import AnswerRow, InstanceRow, PatientKeyRow, PatientRow, ReportRow, SeriesRow, StudyRow
+
+AT_ONCE = 500
+"""Values in one statement; databases take a thousand or more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +218,21 @@ def instance_known(tx: Tx, owner_id: str, file_sha256: str) -> str | None:
         .where(StudyRow.owner_id == owner_id, InstanceRow.file_sha256 == file_sha256)
     )
     return tx.session.execute(query).scalars().first()
+
+
+def known_instances(tx: Tx, owner_id: str, digests: Iterable[str]) -> set[str]:
+    """Of these files, those that a study of this owner holds."""
+    wanted, known = list(digests), set()
+    for first in range(0, len(wanted), AT_ONCE):
+        query = (
+            select(InstanceRow.file_sha256)
+            .join(StudyRow, StudyRow.id == InstanceRow.study_id)
+            .where(
+                StudyRow.owner_id == owner_id, InstanceRow.file_sha256.in_(wanted[first : first + AT_ONCE])
+            )
+        )
+        known |= set(tx.session.execute(query).scalars())
+    return known
 
 
 def find_by_uid(tx: Tx, owner_id: str, study_uid: str) -> str | None:

@@ -115,7 +115,7 @@ async def send(request: Request, upload_id: str, number: int, caller: Caller = C
         raise Refused("storage.disk_full") from error
     finally:
         part.unlink(missing_ok=True)
-    intake.took(receiving, number, size)
+    intake.took(receiving, number, size, sha256)
     return {"received": size, "sha256": sha256}
 
 

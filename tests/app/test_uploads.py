@@ -2,6 +2,7 @@
 
 import struct
 import threading
+import time
 import zipfile
 from io import BytesIO
 
@@ -449,3 +450,38 @@ def test_the_worklist_finds_a_name_in_any_script_and_nothing_by_its_labels(world
     assert hits == {
         "gildong": 1, "홍": 1, "洪": 1, "df-1": 1, "phantom": 1, "alphabetic": 0, "{": 0, "kim": 0,
     }  # fmt: skip
+
+
+def test_files_are_read_while_others_arrive(world, monkeypatch):
+    """When the last one is here, the others are read; each is read once, and its digest is the one it came with."""
+    browser = world.sign_in("clinician")
+    decoder, read = world.services.decoder, []
+    inspect = decoder.inspect
+    monkeypatch.setattr(type(decoder), "inspect", lambda self, path: read.append(path.name) or inspect(path))
+    upload_id = upload(browser, *ct_series(3, study="61"), finish=False)
+    end = time.monotonic() + 30
+    while len(read) < 3 and time.monotonic() < end:
+        time.sleep(0.01)
+    before = list(read)
+
+    browser.post(f"/api/uploads/{upload_id}/finish", json={"study_id": None})
+    found = settled(browser, upload_id)
+
+    assert before == ["000000", "000001", "000002"] and read == before
+    assert found["read"] == {"done": 3, "total": 3} and len(found["studies"]) == 1
+
+
+def test_a_file_that_is_sent_again_is_read_again(world):
+    """The one that came last counts, though the first was read already."""
+    browser = world.sign_in("clinician")
+    first, second = ct_series(2, study="62")
+    size = len(first) + len(second)
+    upload_id = browser.post("/api/uploads", json={"files": 1, "bytes": size}).json()["upload_id"]
+    for data in (first, second):
+        assert browser.put(f"/api/uploads/{upload_id}/files/0", content=data).status_code == 200
+
+    browser.post(f"/api/uploads/{upload_id}/finish", json={"study_id": None})
+    study = browser.get(f"/api/studies/{settled(browser, upload_id)['studies'][0]['study_id']}").json()
+    frames = browser.get(f"/api/series/{study['series'][0]['series_id']}/manifest").json()["frames"]
+
+    assert [one["position_mm"] for one in frames] == [[0, 0, 5]]

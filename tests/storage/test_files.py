@@ -5,10 +5,12 @@ import hashlib
 from io import BytesIO
 
 import pytest
+import sqlalchemy as sa
 
 from storage import patients
 from storage.errors import DiskFull, KeyExposed, KeyMissing, NotFound, Unreadable
-from storage.files import FileStore
+from storage.files import FileStore, StoredFile
+from storage.rows import FileRow
 from storage.sealing import CHUNK_BYTES, HEADER_BYTES, SEALED_MORE, Keyring
 
 DATA = bytes(range(256)) * (CHUNK_BYTES * 2 // 256) + b"tail"
@@ -138,3 +140,27 @@ def test_the_site_key_is_made_once_and_kept_from_others(tmp_path):
     for wrong in (tmp_path / "other", tmp_path / "absent"):
         with pytest.raises(KeyMissing):
             Keyring.load(wrong)
+
+
+def test_a_thousand_files_are_noted_at_once_and_once(stored, database, clinician):
+    """Some noted before, some twice in one list: a row for each, and two statements for all."""
+    _, patient_id, file, _ = stored
+    files = [StoredFile(f"{n:064x}", n) for n in range(1000)]
+    statements = []
+    store = stored[0]
+    with database.write(clinician) as tx:
+        store.note(tx, patient_id, *files[:10])
+        tx.record("study.added")
+
+    @sa.event.listens_for(database.engine, "before_cursor_execute")
+    def note(connection, cursor, statement, *_):
+        statements.append(statement)
+
+    with database.write(clinician) as tx:
+        store.note(tx, patient_id, file, *files, *files)
+        tx.record("study.added")
+        tx.session.flush()
+        count = tx.session.execute(sa.select(sa.func.count()).select_from(FileRow)).scalar()
+
+    assert count == 1001
+    assert sum("files" in one and one.startswith("SELECT files") for one in statements) <= 2

@@ -153,3 +153,16 @@ def test_patients_without_a_number_are_told_apart(database, clinician):
 
     assert nameless[0] != nameless[1]
     assert named[0] == named[2] != named[1]
+
+
+def test_known_files_are_told_by_owner_in_one_go(database, clinician):
+    """Of many that arrive, those that lie in a study of this owner; another's are not his."""
+    put(database, clinician, of(("a", [file(f"{n:03}") for n in range(600)])))
+    other = Actor(id="other", role="clinician")
+    asked = [f"{n:03}" * 8 for n in range(590, 700)] + [f"{n:03}" * 8 for n in range(595)]
+    with database.read(clinician) as tx:
+        mine, theirs = (studies.known_instances(tx, one.id, asked) for one in (clinician, other))
+        one_by_one = {digest for digest in asked if studies.instance_known(tx, clinician.id, digest)}
+
+    assert mine == one_by_one and len(mine) == 600
+    assert theirs == set()
