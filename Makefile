@@ -1,4 +1,4 @@
-# demo, test, check, bench, bench-model, bench-trust, prove, gpu, train-demo: each is one word for one need.
+# demo, test, check, bench, bench-images, bench-model, bench-trust, prove, gpu, train-demo: each is one word for one need.
 # TORCH_INDEX: another package index for torch, for example a CUDA or CPU-only one (see README).
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +8,7 @@ PIP := $(BIN)/pip --disable-pip-version-check -q
 export OMP_NUM_THREADS ?= 1
 
 # viewer: only for whoever changes the page; the built files are in the repository. Wants Node 20 or newer.
-.PHONY: demo test check bench bench-model bench-trust prove gpu train-demo viewer install system-packages clean
+.PHONY: demo test check bench bench-images bench-model bench-trust prove gpu train-demo viewer install system-packages clean
 
 demo: $(VENV)/.ready-app
 	$(BIN)/dragonfly-med demo
@@ -25,6 +25,9 @@ check: $(VENV)/.ready-test
 
 bench: $(VENV)/.ready-test
 	$(BIN)/dragonfly-med bench
+
+bench-images: $(VENV)/.ready-test
+	$(BIN)/dragonfly-med bench-images
 
 bench-model: $(VENV)/.ready-test
 	$(BIN)/dragonfly-med bench-model

@@ -3,7 +3,7 @@
 import os
 import platform
 
-from app.bench import service
+from app.bench import images, service
 
 
 def run() -> str:
@@ -21,6 +21,8 @@ def run() -> str:
             f"    time to the first piece                 {speed.first_seconds:8.2f} s",
             f"    pieces per second after it              {speed.pieces_per_second:8.1f}",
         ]
+    lines += ["", "Pictures, from file to screen"]
+    lines += [f"  {what:<72}{value}" for what, value in images.measure()]
     figures = service.measure()
     lines += ["", "Application, demonstration model, SQLite, web and worker as processes of their own"]
     lines += [f"  {what:<56}{value}" for what, value in figures]

@@ -32,17 +32,17 @@ def measure() -> Figures:
     """In a folder of its own, which is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="dragonfly-bench-") as folder:
         settings = Settings(data_dir=Path(folder), port=PORT)
-        secret = _prepared(settings)
-        with _running(settings) as (web, worker):
-            ask = _Client(secret)
+        secret = prepared(settings)
+        with running(settings) as (web, worker):
+            ask = Client(secret)
             ask.until_ready()
             time.sleep(3)
-            at_rest = [_memory(web), _memory(worker)]
+            at_rest = [memory(web), memory(worker)]
             files = list(_series())
-            with _peak(web) as peak_upload:
+            with peak(web) as peak_upload:
                 _, seconds = _upload(ask, files)
             chest, _ = _upload(ask, [_chest()])
-            with _peak(web) as peak_web, _peak(worker) as peak_worker:
+            with peak(web) as peak_web, peak(worker) as peak_worker:
                 first, whole = _answer(ask, chest)
     size = sum(map(len, files)) / 1e6
     return [
@@ -57,7 +57,7 @@ def measure() -> Figures:
     ]
 
 
-def _prepared(settings: Settings) -> str:
+def prepared(settings: Settings) -> str:
     services = open_services(settings)
     with services.database.write(SYSTEM) as tx:
         user = users.add(
@@ -75,7 +75,7 @@ def _prepared(settings: Settings) -> str:
 
 
 @contextmanager
-def _running(settings: Settings) -> Iterator[tuple[psutil.Process, psutil.Process]]:
+def running(settings: Settings) -> Iterator[tuple[psutil.Process, psutil.Process]]:
     environment = {
         **os.environ,
         "DRAGONFLY_DATA_DIR": str(settings.data_dir),
@@ -96,7 +96,7 @@ def _running(settings: Settings) -> Iterator[tuple[psutil.Process, psutil.Proces
             part.wait(60)
 
 
-class _Client:
+class Client:
     """The interface of the application, with a token."""
 
     def __init__(self, secret: str):
@@ -172,7 +172,7 @@ def _chest() -> bytes:
     return dicom_of(draw_phantom("chest", 7).pixels[..., 0], "DX", header)
 
 
-def _upload(ask: _Client, files: list[bytes]) -> tuple[dict[str, Any], float]:
+def _upload(ask: Client, files: list[bytes]) -> tuple[dict[str, Any], float]:
     """The study, and seconds from the first byte sent until the first frame is in the viewer's hands."""
     started = time.perf_counter()
     upload = ask("POST", "/api/uploads", {"files": len(files), "bytes": sum(map(len, files))})["upload_id"]
@@ -188,7 +188,7 @@ def _upload(ask: _Client, files: list[bytes]) -> tuple[dict[str, Any], float]:
     return {"study_id": state["studies"][0]["study_id"], **first}, time.perf_counter() - started
 
 
-def _answer(ask: _Client, study: dict[str, Any]) -> tuple[float, float]:
+def _answer(ask: Client, study: dict[str, Any]) -> tuple[float, float]:
     """Seconds to the first piece and to the end of an answer."""
     started = time.perf_counter()
     view = {"instance_id": study["instance_id"], "frame": 0}
@@ -209,7 +209,7 @@ def _answer(ask: _Client, study: dict[str, Any]) -> tuple[float, float]:
     return first, time.perf_counter() - started
 
 
-def _memory(process: psutil.Process) -> int:
+def memory(process: psutil.Process) -> int:
     """Bytes of a process and those below it; what they share is counted by its share."""
     family = [process, *process.children(recursive=True)]
     total = 0
@@ -222,13 +222,13 @@ def _memory(process: psutil.Process) -> int:
 
 
 @contextmanager
-def _peak(process: psutil.Process) -> Iterator[list[int]]:
+def peak(process: psutil.Process) -> Iterator[list[int]]:
     """The most memory while the block runs, looked at four times a second."""
-    most, done = [_memory(process)], Event()
+    most, done = [memory(process)], Event()
 
     def watch() -> None:
         while not done.wait(0.25):
-            most[0] = max(most[0], _memory(process))
+            most[0] = max(most[0], memory(process))
 
     watcher = Thread(target=watch, daemon=True)
     watcher.start()

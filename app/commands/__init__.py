@@ -326,6 +326,12 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         ],
         models.random_checkpoint,
     ),
+    "bench-images": (
+        "Print how fast pictures come to the screen: decoding beside other tools, a drawn CT from upload to volume, "
+        "planes through it, tiles of slides, and the memory of each; asserts nothing.",
+        [(("--slices",), {"type": int, "default": 500, "help": "slices of the drawn CT"})],
+        pictures.bench_images,
+    ),
     "bench-model": (
         "Measure the engine beside a plain generate loop: same weights, same picture, one run.",
         [
@@ -440,6 +446,7 @@ EXAMPLES: dict[str, str] = {
     "evaluate-demo": "  dragonfly-med evaluate-demo --count 100",
     "doctor": "Exit status: 0 all is well, 1 something is to be fixed.\n\n  dragonfly-med doctor",
     "bench": "  dragonfly-med bench",
+    "bench-images": "  dragonfly-med bench-images --slices 100",
     "bench-trust": "  dragonfly-med bench-trust --database postgresql+psycopg:///bench",
     "random-checkpoint": "  dragonfly-med random-checkpoint /tmp/v1-1b --shape v1-1b --dtype bfloat16 --layout pickled",
     "bench-model": (

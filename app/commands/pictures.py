@@ -40,3 +40,13 @@ def ask(settings: Settings, options: Namespace) -> int:
             sys.stdout.flush()
     sys.stdout.write("\n")
     return 0
+
+
+def bench_images(settings: Settings, options: Namespace) -> int:
+    """Print figures as they come."""
+    from app.bench.images import measure
+
+    for what, figure in measure(options.slices):
+        sys.stdout.write(f"  {what:<72}{figure}\n")
+        sys.stdout.flush()
+    return 0

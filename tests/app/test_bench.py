@@ -1,8 +1,13 @@
 """`make bench` prints figures for everything it promises; it judges none of them."""
 
+import re
+
+import numpy as np
 import pytest
 
-from app.bench import run
+from app.bench import drawn_ct, images, run
+from dicom.reading import Instance
+from dicom.volume import voxels_of
 
 
 @pytest.mark.slow
@@ -12,4 +17,55 @@ def test_every_figure_is_measured():
 
     for words in ("867 visual", "2098 visual", "preprocessing", "first piece", "pieces per second"):
         assert words in text
-    assert "upload to viewable, 100 slices" in text and text.count(" MB\n") == 5
+    assert "upload to viewable, 100 slices" in text and text.count(" MB\n") >= 5
+    assert "CT of 500 slices, JPEG lossless" in text
+
+
+def test_every_figure_about_pictures_is_measured():
+    """Each transfer syntax beside two other tools, a CT from its last byte to its volume, planes, tiles, memory."""
+    lines = dict(images.decoding(1)) | dict(images.planes(8)) | dict(images.tiles(1024))
+
+    for name in ("native", "RLE", "JPEG baseline", "JPEG lossless", "JPEG-LS", "JPEG 2000", "HTJ2K"):
+        (figures,) = (value for what, value in lines.items() if f", {name}" in what)
+        assert re.search(r"\d frames/s; pydicom +\d+; dcmtk .*; memory \+\d+ MB$", figures)
+    for name in (
+        "axial",
+        "coronal",
+        "sagittal",
+        "mean of 20 mm",
+        "MIP of 20 mm",
+        "MIP of everything",
+        "oblique",
+    ):
+        assert any(re.search(rf"plane of \d+ x \d+, .*{name}", what) for what in lines)
+    assert "full resolution" in lines["tiles, generic TIFF, drawn"]
+
+
+def test_what_is_timed_decodes_to_what_was_drawn():
+    """A film of every transfer syntax holds the same values; only baseline loses some, of color."""
+    drawn = (drawn_ct.slice_values(0, 2).astype(int) + 1024)[200:210, 200:300]
+
+    for end in images.SYNTAXES:
+        _, data = drawn_ct.film(end, 2)
+        shown = Instance(data).frame(0).values[200:210, 200:300]
+        if end == "50":
+            assert np.abs(shown[..., 0].astype(int) - (drawn >> 4)).max() < 16
+        else:
+            assert (shown == drawn).all(), end
+
+
+def test_both_drawn_series_are_the_same_volume_in_hu():
+    """Native and JPEG lossless tell the same values, at the same places."""
+    for native, lossless in zip(drawn_ct.series(2), drawn_ct.series(2, drawn_ct.JPEG_LOSSLESS), strict=True):
+        one, other = voxels_of(Instance(native)), voxels_of(Instance(lossless))
+        assert (one.values == other.values).all() and one.unit == other.unit == "HU"
+        assert one.position_mm == other.position_mm
+
+
+@pytest.mark.slow
+def test_a_ct_is_followed_from_its_last_byte_to_its_volume():
+    """Through web and worker as processes of their own, with a few slices."""
+    lines = dict(images.from_upload_to_volume("native", list(drawn_ct.series(6))))
+
+    assert any("upload's end to first slice" in what for what in lines)
+    assert any("upload's end to whole volume" in what for what in lines)
