@@ -84,8 +84,12 @@ def open_database(settings: Settings, clock: Callable[[], datetime] = utc_now) -
     keyring = Keyring.load(site) if site.exists() else Keyring.create(site)
     keys, witness = AuditKeys.create(settings.keys / "audit"), open_witness(settings.witness)
     database = Database(settings.url, keyring, keys, clock, witness)
-    migrate(database.engine)
-    database.open(SYSTEM)
+    try:
+        migrate(database.engine)
+        database.open(SYSTEM)
+    except BaseException:
+        database.close()
+        raise
     return database
 
 

@@ -86,6 +86,7 @@ def test_a_key_that_everybody_may_read_stops_every_command(installation, capsys,
 def test_no_verb_starts_with_an_unsafe_setting(installation, monkeypatch, capsys, verb):
     """Not the web process, not a worker, not a command."""
     monkeypatch.setenv("DRAGONFLY_PUBLIC_URL", "http://reading.hospital.example")
+    monkeypatch.setattr("app.logs.set_up", lambda *_: None)  # it would bind the log to this test's screen
     more = ["/tmp/nowhere", "--to", "age1"] if verb == "backup" else []
     capsys.readouterr()
 
