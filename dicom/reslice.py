@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dicom.grid import Grid
 from dicom.volume import Volume
 from dicom.windowing import Values
 
@@ -72,7 +73,7 @@ def reslice(volume: Volume, plane: Plane) -> Cut:
     grid = volume.grid
     inverse = np.linalg.inv(grid.affine[:3, :3])
     right, down, normal = np.array(plane.right), np.array(plane.down), plane.normal
-    first, size, pixel = _extent(volume, plane, inverse)
+    first, size, pixel = extent(grid, plane)
     # The way through the voxels for one pixel to the right, one down, one plane deeper, in voxels.
     deeper = _spacing_along(inverse, normal)
     ways = np.stack([inverse @ (pixel * right), inverse @ (pixel * down), inverse @ (deeper * normal)])
@@ -87,9 +88,9 @@ def reslice(volume: Volume, plane: Plane) -> Cut:
     return Cut(values=values, first_mm=tuple(first.tolist()), pixel_mm=pixel, planes=len(depths))
 
 
-def _extent(volume: Volume, plane: Plane, inverse: Values) -> tuple[Values, tuple[int, int], float]:
+def extent(grid: Grid, plane: Plane) -> tuple[Values, tuple[int, int], float]:
     """First pixel in mm, width and height in pixels, pixel in mm: all of the volume's voxels seen from there."""
-    grid = volume.grid
+    inverse = np.linalg.inv(grid.affine[:3, :3])
     corners = grid.to_mm(list(product(*((0, size - 1) for size in grid.shape)))) - np.array(plane.at)
     right, down = np.array(plane.right), np.array(plane.down)
     across, along = corners @ right, corners @ down

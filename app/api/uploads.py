@@ -164,7 +164,7 @@ def seen(
     receiving: Receiving = intake_of(request).mine(caller, upload_id)
     if not 0 <= number < len(receiving.waiting):
         raise NotFound(object="picture")
-    path, decoder = receiving.waiting[number][1], services_of(request).decoder
+    path, decoder = receiving.waiting[number][1].path, services_of(request).decoder
     picture = decoder.masked(path, VIEW)[0] if masked else decoder.render(path, VIEW)
     return Response(
         thumbnail(picture, PREVIEW), media_type="image/png", headers={"cache-control": "no-store"}

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from app import viewing
-from app.analysis import checked_view
+from app.sources import checked_view
 from app.volumes import Volumes, Wanted, wanted_of
 from app.wiring import SYSTEM
 from dicom.errors import Busy, NoVolume
