@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
+from pydicom.dataset import Dataset
 
 from tests.browser import pages
 from tests.browser.conftest import RESULTS, Watcher
 from tests.browser.house import House
+from tests.browser.test_pages import PREFER
 from tests.browser.test_slides import swipe
 from tests.samples import dicom_bytes
 
@@ -299,3 +301,47 @@ def test_the_magnifier_makes_a_box_of_native_pixels(house: House, watcher: Watch
     asked.wait_until("done")
     left, top = boxes[2][0]
     assert asked.kept()["view"]["box"] == [left, top, 53, 53]
+
+
+def test_an_ultrasound_is_measured_where_it_says_so(house: House, watcher: Watcher, tmp_path: Path) -> None:
+    """The measured region is outlined while measuring, in Korean and by touch; outside of it a length is in pixels."""
+    page = watcher.person(house.address, width=820, height=1180, has_touch=True)
+    region = Dataset()
+    region.RegionSpatialFormat, region.RegionDataType = 1, 1
+    region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3
+    region.PhysicalDeltaX, region.PhysicalDeltaY = 0.02, 0.03
+    region.RegionLocationMinX0, region.RegionLocationMinY0 = 10, 5
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = 109, 59
+    values = np.full(SIZE, 90, np.uint8)
+    data = dicom_bytes(
+        values, modality="US", study="5519", patient_id="US-1", SequenceOfUltrasoundRegions=[region]
+    )
+    (tmp_path / "us.dcm").write_bytes(data)
+    pages.sign_in(page, "dr.choi")
+    assert page.evaluate(PREFER, ["ko", "dark"]) == 200
+    page.goto("/app/")
+    page.wait_for_selector(".dfm[data-ready]", timeout=pages.LONG_MS)
+    study_id = pages.upload(page, tmp_path / "us.dcm")
+    pages.open_study(page, study_id)
+    touch = page.context.new_cdp_session(page)
+    place = Picture.place
+    holder = type("Held", (), {"page": page})()
+
+    expect(page.locator(".mark-scale")).to_have_count(0)
+    page.locator("#viewer [data-tool=length]").tap()
+    expect(page.locator(".mark-scale")).to_have_count(1)
+    for y in (30, 80):
+        with page.expect_response(lambda answer: answer.request.method == "POST"):
+            swipe(touch, [place(holder, 20, y)], [place(holder, 70, y)])
+    inside, outside = pages.get(page, f"/api/studies/{study_id}/marks")["marks"]
+
+    across = inside["points"][1][0] - inside["points"][0][0]
+    down = inside["points"][1][1] - inside["points"][0][1]
+    assert inside["measured"]["length"] == pytest.approx(np.hypot(across * 0.2, down * 0.3))
+    assert (inside["measured"]["scale"], outside["measured"]["scale"]) == ("ultrasound", None)
+    assert outside["measured"]["unit"] == "px"
+    page.locator("#tab-marks").tap()
+    expect(page.locator(".measure").first).to_contain_text("초음파 영역 기준 mm")
+    expect(page.locator(".measure").last).to_contain_text("픽셀: 파일에 축척 정보 없음")
+    page.screenshot(path=RESULTS / "ultrasound-ko.png")
+    assert page.evaluate(PREFER, ["en", "light"]) == 200

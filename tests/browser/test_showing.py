@@ -94,6 +94,20 @@ def test_a_curve_is_shown_as_the_model_gets_it(
         expect(page.locator(".bottom-left")).to_contain_text("sigmoid")
 
 
+@pytest.mark.parametrize("case", ["threshold", "one value"])
+def test_a_window_without_a_width_is_shown(house: House, watcher: Watcher, tmp_path: Path, case: str) -> None:
+    """A threshold divides black from white; a picture of one value has no range and is shown all the same."""
+    page = watcher.person(house.address)
+    values = STEPS if case == "threshold" else np.full_like(STEPS, 90)
+    window = {"WindowCenter": 200, "WindowWidth": 1} if case == "threshold" else {}
+    data = dicom_bytes(values, modality="MR", study=f"662{len(case)}", patient_id=f"T-{len(case)}", **window)
+    (tmp_path / "a.dcm").write_bytes(data)
+    opened(page, tmp_path / "a.dcm")
+
+    assert np.abs(on_screen(page) - by_the_server(page)).max() <= (2 if case == "threshold" else 255)
+    assert case != "threshold" or set(on_screen(page)) == {0, 255}
+
+
 def test_drawings_of_the_file_are_off_until_a_reader_asks(house: House, watcher: Watcher) -> None:
     """By key and button; where they lie they are white; the question carries that they were on."""
     page = watcher.person(house.address)

@@ -135,7 +135,8 @@ async function load(imageId: string, signal: AbortSignal): Promise<Types.IImage>
     slope: 1,
     intercept: 0,
     windowCenter: color ? 128 : (first?.center ?? (low + high + 1) / 2),
-    windowWidth: color ? 256 : (first?.width ?? Math.max(1, high - low + 1)),
+    // The library refuses a range of no width; the pane sets the exact one as soon as the frame is there.
+    windowWidth: color ? 256 : Math.max(first?.width ?? high - low + 1, 1.01),
     voiLUTFunction: color || !first ? Enums.VOILUTFunctionType.LINEAR : FUNCTIONS[curveOf(first)],
     getPixelData: () => values,
     getCanvas: () => undefined as unknown as HTMLCanvasElement,

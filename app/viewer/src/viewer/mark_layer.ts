@@ -20,6 +20,8 @@ export interface Ground {
   /** Which frame is shown, and its size in pixels; null while none is. */
   here(): { instance_id: string; frame: number; width: number; height: number } | null;
   store(): MarkStore;
+  /** Parts of the picture in which alone lengths are in mm; none where one scale holds for all of it. */
+  measured(): readonly { left: number; top: number; right: number; bottom: number }[];
   /** The finger, pointer or cursor is over this pixel, or over none. */
   over(point: Point | null): void;
   /** A point chosen with the magnifier. */
@@ -119,7 +121,7 @@ export class MarkLayer {
   }
 
   draw(): void {
-    const parts: SVGElement[] = [];
+    const parts: SVGElement[] = this.tool ? this.scales() : [];
     for (const mark of this.marks()) if (mark.tool !== "key") parts.push(...this.drawn(mark, mark === this.selected));
     if (this.points.length > 0 && this.tool && this.tool !== "magnify") {
       const unfinished: Mark = { id: "", tool: this.tool, instance_id: "", frame: 0, points: this.live ? [...this.points, this.live] : this.points, measured: {} };
@@ -131,6 +133,15 @@ export class MarkLayer {
       parts.push(shape("path", { class: "mark-halo", d: arms }), shape("path", { class: "mark-cursor", d: arms }));
     }
     this.element.replaceChildren(...parts);
+  }
+
+  /** Where a length would be one. */
+  private scales(): SVGElement[] {
+    return this.ground.measured().flatMap((region) => {
+      const [left, top] = this.ground.toCanvas(region.left, region.top);
+      const [right, bottom] = this.ground.toCanvas(region.right + 1, region.bottom + 1);
+      return [shape("rect", { class: "mark-scale", x: left, y: top, width: right - left, height: bottom - top }), ...writing(["mm"], right - 8, top + 14, "end")];
+    });
   }
 
   private marks(): Mark[] {

@@ -77,6 +77,7 @@ export class Pane {
       toPicture: this.toPicture,
       here: () => this.here(),
       store: () => this.store,
+      measured: () => this.manifest?.regions.filter((one) => one.spacing_mm) ?? [],
       over: (point) => this.lens.show(point),
       magnified: (point) => void this.magnified(point),
       spoken: (words) => (this.said.textContent = words),

@@ -22,12 +22,11 @@ export function curveOf(window: WindowValue): Curve {
 
 /** The values that become black and white. A sigmoid has neither; the library draws it from the range of the same LINEAR. */
 export function rangeOf(window: WindowValue): Range {
-  const exact = curveOf(window) === "LINEAR_EXACT";
-  const middle = exact ? window.center : window.center - 0.5;
-  // A picture of one value, and LINEAR of width 1, are a threshold; the library draws nothing over a range without width.
-  const least = Math.max(1e-6, Math.abs(middle) * 1e-6);
-  const half = Math.max(exact ? window.width : window.width - 1, least) / 2;
-  return { lower: middle - half, upper: middle + half };
+  const { center, width } = window;
+  const half = width / 2;
+  const [lower, upper] = curveOf(window) === "LINEAR_EXACT" ? [center - half, center + half] : [center - half, center + half - 1];
+  // A threshold, or a picture of one value, has no width, which the library refuses: the narrowest that it can tell apart.
+  return { lower, upper: Math.max(upper, lower + Math.max(Math.abs(lower) * 1e-6, 1e-9)) };
 }
 
 export function windowOf(range: Range, curve: Curve): WindowValue {
