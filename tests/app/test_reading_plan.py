@@ -109,6 +109,7 @@ def test_a_question_about_a_region_shows_exactly_that_region(world, browser_case
     browser, study_id, view = browser_case
     view = {**view, "box": [192, 320, 64 * 2, 64]}
 
+    work(world, Sees())  # whatever other tests left waiting in this world
     asked = browser.post(f"/api/studies/{study_id}/questions", json={"question": "What?", "view": view})
     engine = Sees()
     work(world, engine)

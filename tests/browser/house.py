@@ -24,6 +24,7 @@ PEOPLE = {
     "dr.lee": "clinician",
     "dr.park": "clinician",
     "dr.choi": "clinician",
+    "dr.han": "clinician",
     "res.one": "researcher",
     "res.two": "researcher",
     "admin": "admin",

@@ -15,13 +15,26 @@ LONG_MS = 120_000
 SAVED = re.compile(r"saved .* v(\d+)")
 
 
+PREFER = """async ([language, theme]) => {
+  const csrf = (await (await fetch('/api/session')).json()).csrf;
+  const answer = await fetch('/api/session', {method: 'PATCH', body: JSON.stringify({language, theme}),
+    headers: {'X-CSRF-Token': csrf, 'Content-Type': 'application/json'}});
+  return answer.status;
+}"""
+"""Sets the signed-in person's language and theme; gives the status of the answer."""
+
+
 def sign_in(page: Page, username: str) -> None:
-    """Through the form, to the person's own first page."""
+    """Through the form, to the person's own first page, in English whatever another test left them with."""
     page.goto("/login")
     page.fill("#username", username)
     page.fill("#password", PASSWORD)
     page.click("button[type=submit]")
     page.wait_for_selector(".dfm[data-ready]", timeout=LONG_MS)
+    if page.evaluate("document.documentElement.lang") != "en":
+        assert page.evaluate(PREFER, ["en", "light"]) == 200
+        page.reload()
+        page.wait_for_selector(".dfm[data-ready]", timeout=LONG_MS)
 
 
 def upload(page: Page, *files: Path, details: dict[str, str] | None = None) -> str:

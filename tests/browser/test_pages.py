@@ -20,12 +20,7 @@ OF_PERSON = {
 }
 LOOKS = {"en-light": ("en", "light", 1440, 900), "ko-dark-tablet": ("ko", "dark", 820, 1180)}
 KEY = re.compile(r"\b(?:ui|login|preset)\.[a-z_.]+")
-PREFER = """async ([language, theme]) => {
-  const csrf = (await (await fetch('/api/session')).json()).csrf;
-  const answer = await fetch('/api/session', {method: 'PATCH', body: JSON.stringify({language, theme}),
-    headers: {'X-CSRF-Token': csrf, 'Content-Type': 'application/json'}});
-  return answer.status;
-}"""
+PREFER = pages.PREFER
 
 
 @pytest.mark.parametrize("look", LOOKS)

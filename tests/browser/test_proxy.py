@@ -41,7 +41,7 @@ def hospital(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> It
         "public_url": f"https://127.0.0.1:{tls}",
         "pace_ms": str(PACE_MS),
     }
-    (folder / "data").mkdir()
+    (folder / "data").mkdir(mode=0o700)
     opened = House(Settings(**chosen), chosen["public_url"], environment(chosen))
     proxy = None
     try:

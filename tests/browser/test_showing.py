@@ -124,7 +124,7 @@ def test_drawings_of_the_file_are_off_until_a_reader_asks(house: House, watcher:
     assert pages.viewer(page, "seen()")["overlays"] is True
     expect(page.locator("#viewer [data-tool=overlays]")).to_have_attribute("aria-pressed", "true")
     page.screenshot(path=RESULTS / "overlays-on.png")
-    asked = pages.caption(page)
+    asked = pages.caption(page, beyond=True)
     asked.wait_until("done")
     assert asked.kept()["view"]["overlays"] is True
     page.locator("#viewer [data-tool=overlays]").click()

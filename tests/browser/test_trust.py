@@ -103,6 +103,10 @@ def test_a_paper_is_dropped_and_its_code_scanned(house: House, watcher: Watcher,
     other.fill("#password", PASSWORD)
     other.click("button[type=submit]")
     expect(other.locator("[data-verdict]")).to_have_attribute("data-verdict", "code_superseded")
+    assert other.evaluate(PREFER, ["en", "light"]) == 200
+    other.reload()
+    other.wait_for_selector(".dfm[data-ready]")
+    expect(other.locator("[data-verdict]")).to_have_attribute("data-verdict", "code_superseded")
     at_the_page(other, "code-en", language="en", dark=False)
 
 

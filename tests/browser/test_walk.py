@@ -77,7 +77,7 @@ def test_another_clinician_sees_nothing_of_it(house: House, watcher: Watcher) ->
     pages.ask(page, "What modality is this?").wait_until("done")
 
     other = watcher.person(house.address)
-    pages.sign_in(other, "dr.park")
+    pages.sign_in(other, "dr.han")  # who has no study in any of the tests
 
     expect(other.locator("tr[data-study]")).to_have_count(0)
     own = [address for address in asked if study_id in address or "/api/instances/" in address]

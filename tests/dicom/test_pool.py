@@ -88,14 +88,16 @@ def test_who_looks_goes_before_what_fills(pool):
             order.append(kind)
 
     with ThreadPoolExecutor(2) as threads:
-        with taken(pool, *[("filling", None)] * 3):
-            filling = threads.submit(use, "filling")
-            while len(pool._waiting) < 1:
-                time.sleep(0.01)
-            looking = threads.submit(use, "looking")
-            while len(pool._waiting) < 2:
-                time.sleep(0.01)
-        looking.result(timeout=20)
+        with taken(pool, *[("filling", None)] * 2):
+            with taken(pool, ("filling", None)):
+                filling = threads.submit(use, "filling")
+                while len(pool._waiting) < 1:
+                    time.sleep(0.01)
+                looking = threads.submit(use, "looking")
+                while len(pool._waiting) < 2:
+                    time.sleep(0.01)
+            # One process came back, and only one of the two can have it.
+            looking.result(timeout=20)
         filling.result(timeout=20)
 
     assert order == ["looking", "filling"]
