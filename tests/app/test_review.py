@@ -230,7 +230,7 @@ def test_no_byte_of_any_route_of_theirs_tells_who_it_is(world, sent):
     asked = [path.format(**values) for path in own if ":path" not in path]
     answers = {path: researcher.get(path) for path in asked}
 
-    assert len(asked) >= 14 and all(one.status_code == 200 for one in answers.values()), answers
+    assert len(asked) >= 14 and {one.status_code for one in answers.values()} <= {200, 303}, answers
     told = {
         (word, path)
         for path, answer in answers.items()
@@ -243,7 +243,9 @@ def test_no_byte_of_any_route_of_theirs_tells_who_it_is(world, sent):
 def words_of(answer):
     """The words of a paper, which lie packed in it."""
     if not answer.content.startswith(b"%PDF-"):
-        return answer.text if answer.headers["content-type"].startswith(("text", "application")) else ""
+        return (
+            answer.text if answer.headers.get("content-type", "").startswith(("text", "application")) else ""
+        )
     reader = PdfReader(io.BytesIO(answer.content))
     return "".join(page.extract_text() for page in reader.pages) + str(reader.metadata)
 
