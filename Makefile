@@ -1,14 +1,16 @@
-# demo, test, check, bench, bench-images, bench-model, bench-trust, prove, gpu, train-demo: each is one word for one need.
+# demo, test, check, bench, bench-images, bench-model, bench-trust, prove, gpu, train-demo, release: each is one word for one need.
 # TORCH_INDEX: another package index for torch, for example a CUDA or CPU-only one (see README).
+# ADVISORIES: OSV's exports for PyPI and npm, which `make release` compares its parts with (see deploy/README.md).
 PYTHON ?= python3
 VENV ?= .venv
 TORCH_INDEX ?=
+ADVISORIES ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 export OMP_NUM_THREADS ?= 1
 
 # viewer: only for whoever changes the page; the built files are in the repository. Wants Node 20 or newer.
-.PHONY: demo test check bench bench-images bench-model bench-trust prove gpu train-demo viewer install system-packages clean
+.PHONY: demo test check bench bench-images bench-model bench-trust prove gpu train-demo release viewer install system-packages clean
 
 demo: $(VENV)/.ready-app
 	$(BIN)/dragonfly-med demo
@@ -46,6 +48,9 @@ gpu: $(VENV)/.ready-test
 train-demo: $(VENV)/.ready-test
 	$(BIN)/dragonfly-med train-demo build/demo-model
 
+release: $(VENV)/.ready-test
+	$(BIN)/python deploy/release/make.py $(ADVISORIES)
+
 viewer:
 	cd app/viewer && npm ci --ignore-scripts && npm run check && npm run build
 
@@ -58,7 +63,7 @@ $(VENV)/.ready-app: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.ready-test: $(VENV)/.ready-app
-	$(PIP) install -c constraints.txt -e '.[web,worker,train,test]'
+	$(PIP) install -c constraints.txt -e '.[web,worker,train,test,release]'
 	touch $@
 
 # DICOM files that no wheel holds, for the tests that count over every file.
