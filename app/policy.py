@@ -66,6 +66,7 @@ POLICY: tuple[Rule, ...] = (
     _rule("GET", "/api/series/{series_id}/plane", (C,)),
     _rule("GET", "/api/series/{series_id}/plane.png", (C,)),
     _rule("GET", "/api/instances/{instance_id}/frames/{frame}", (C,)),
+    _rule("GET", "/api/instances/{instance_id}/frames/{frame}/table", (C,)),
     _rule("GET", "/api/instances/{instance_id}/frames/{frame}/rendered.png", (C,)),
     _rule("GET", "/api/instances/{instance_id}/frames/{frame}/laid.png", (C,)),
     _rule("POST", "/api/studies/{study_id}/questions", (C,)),

@@ -39,11 +39,20 @@ FORGOTTEN_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class ShownFrame:
-    """Values of a frame for a viewer: as `Frame`, with the window that is shown by default.
+class ShownTable:
+    """A look-up table of the file for a viewer: how a frame is shown where nobody chose a window.
 
-    has_table: the file gives a look-up table; `window` is then the straight line nearest to it
+    nodes: values and their shares of full brightness, straight between them
+    window: the straight line nearest to it
     """
+
+    nodes: list[tuple[int, float]]
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFrame:
+    """Values of a frame for a viewer: as `Frame`, with the window that is shown by default."""
 
     values: Values
     is_color: bool
@@ -51,7 +60,7 @@ class ShownFrame:
     unit: str
     window: Window
     pixel_aspect: float
-    has_table: bool = False
+    table: ShownTable | None = None
 
 
 class Decoder:
@@ -79,8 +88,9 @@ class Decoder:
         """One frame after the modality step."""
         facts, data = self._ask("frame", source, index=index)
         window = Window(**facts.pop("window"))
-        shape, dtype = facts.pop("shape"), facts.pop("dtype")
-        return ShownFrame(np.frombuffer(data, dtype).reshape(shape), window=window, **facts)
+        shape, dtype, table = facts.pop("shape"), facts.pop("dtype"), facts.pop("table")
+        shown = ShownTable(table["nodes"], Window(**table["window"])) if table else None
+        return ShownFrame(np.frombuffer(data, dtype).reshape(shape), window=window, table=shown, **facts)
 
     def voxels(self, source: Source, index: int = 0) -> Voxels:
         """One frame with what tells its place in a volume."""
@@ -274,14 +284,14 @@ def _frame(source: Source, limits: Limits, index: int) -> tuple[dict[str, Any], 
     from dicom.windowing import narrow
 
     frame: Frame = open_source(source, limits).frame(index)
-    values = narrow(frame.values)
+    values, table = narrow(frame.values), frame.table
     window = asdict(used_window(frame, View()) if not frame.is_color else Window(128, 256))
     facts = {
         "is_color": frame.is_color,
         "invert": frame.invert,
         "unit": frame.unit,
         "pixel_aspect": frame.pixel_aspect,
-        "has_table": frame.table is not None,
+        "table": table and {"nodes": table.nodes(), "window": asdict(table.window())},
         "window": window,
         "shape": values.shape,
         "dtype": str(values.dtype),

@@ -104,6 +104,13 @@ class Table:
         shares: Values = self.entries[places] / max(self.top, 1)
         return shares
 
+    def nodes(self) -> list[tuple[int, float]]:
+        """Values and their shares of full brightness, as few as draw the same between straight lines."""
+        shares = self.entries / max(self.top, 1)
+        bends = np.flatnonzero(np.diff(self.entries, n=2)) + 1
+        kept = sorted({0, *bends.tolist(), len(shares) - 1})
+        return [(self.first + place, float(shares[place])) for place in kept]
+
     def window(self) -> Window:
         """The straight line nearest to it, for a viewer that knows only windows: from its first to its last rise."""
         changes = np.flatnonzero(np.diff(self.entries))

@@ -5,6 +5,7 @@ Opening a study is one entry in the record; each of its hundred frames is not.
 
 import gzip
 import hashlib
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -15,6 +16,7 @@ from app.wording import sentence
 from dicom.render import View, png
 from dicom.windowing import Function, presets_for
 from storage import studies
+from storage.errors import NotFound
 from storage.studies import Instance
 
 router = APIRouter(tags=["pictures"])
@@ -37,6 +39,12 @@ def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> di
     offered = [one for one in facts.get("windows") or () if one]
     if not offered and not shown.is_color:
         offered = [_window((shown.window.center, shown.window.width), shown.window.function)]
+    if shown.table:
+        # Where a file brings both, its table is how it is shown (C.11.2): its windows stay to be chosen.
+        offered = [
+            {**asdict(shown.table.window), "explanation": "", "table": True},
+            *(one for one in facts.get("windows") or () if one),
+        ]
     words = (str(study.facts.get("region") or ""), str(study.facts.get("description") or ""))
     # Presets are numbers of Hounsfield: they mean nothing where the header says another unit.
     described = str(series.facts.get("description") or "")
@@ -50,7 +58,6 @@ def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> di
         "invert": shown.invert,
         "unit": shown.unit,
         "windows": offered,
-        "table": shown.has_table,
         "space": _space(facts.get("frame_of_reference_uid")),
         "presets": [
             {
@@ -134,11 +141,29 @@ def raw(request: Request, instance_id: str, frame: int, caller: Caller = CLINICI
         "x-dtype": str(shown.values.dtype),
         "x-window": f"{shown.window.center},{shown.window.width}",
     }
+    if shown.table:
+        headers["x-table"] = "1"
     data = shown.values.tobytes()
     if "gzip" in request.headers.get("accept-encoding", ""):
         data = gzip.compress(data, 1)
         headers["content-encoding"] = "gzip"
     return Response(data, media_type="application/octet-stream", headers=headers)
+
+
+@router.get("/api/instances/{instance_id}/frames/{frame}/table")
+def table(
+    request: Request, response: Response, instance_id: str, frame: int, caller: Caller = CLINICIAN
+) -> dict[str, Any]:
+    """The look-up table that a frame is shown by: values with their shares of brightness, and the window nearest to it."""
+    services = services_of(request)
+    with services.database.read(caller.actor) as tx:
+        instance = studies.instance(tx, instance_id, caller.user.id)
+        file = viewing.file_of(services, tx, instance)
+    shown = services.decoder.frame(file, frame)
+    if shown.table is None:
+        raise NotFound()
+    response.headers.update(PRIVATE)
+    return {"nodes": shown.table.nodes, "window": asdict(shown.table.window)}
 
 
 @router.get("/api/instances/{instance_id}/frames/{frame}/rendered.png", response_class=Response)

@@ -246,7 +246,7 @@ def test_every_window_of_the_file_is_offered_with_its_curve(world, sent):
         (20, 40, "SIGMOID"),
     ]
     assert manifest["frames"][0]["window"]["function"] == "SIGMOID"
-    assert manifest["table"] is False
+    assert not any(one.get("table") for one in manifest["windows"])
 
 
 def test_a_picture_without_a_window_is_offered_the_one_it_is_shown_with(world, sent):

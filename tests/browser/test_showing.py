@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
+from pydicom import Dataset
 from pydicom.data import get_testdata_file
 
 from tests.browser import pages
@@ -92,6 +93,48 @@ def test_a_curve_is_shown_as_the_model_gets_it(
     assert any("WIDE" in one for one in options) and any("NARROW" in one for one in options)
     if function == "SIGMOID":
         expect(page.locator(".bottom-left")).to_contain_text("sigmoid")
+
+
+@pytest.mark.parametrize(
+    "windows", [{}, {"WindowCenter": 100, "WindowWidth": 50}], ids=["alone", "beside a window"]
+)
+def test_a_table_of_the_file_is_shown_as_the_model_gets_it(
+    house: House, watcher: Watcher, tmp_path: Path, windows: dict[str, int]
+) -> None:
+    """Value by value, inverted too; a reader's window takes its place, and its key or the reset brings it back."""
+    page = watcher.person(house.address)
+    item = Dataset()
+    item.add_new("LUTDescriptor", "US", [512, 0, 12])
+    rising, falling = (np.arange(256) / 255) ** 2, 1 - np.arange(256) / 400
+    item.add_new("LUTData", "US", (np.concatenate([rising, falling]) * 4095).astype(int).tolist())
+    number = len(windows)
+    data = dicom_bytes(
+        STEPS, modality="DX", study=f"663{number}", patient_id=f"L-{number}", VOILUTSequence=[item], **windows
+    )
+    (tmp_path / "a.dcm").write_bytes(data)
+    opened(page, tmp_path / "a.dcm")
+
+    first = on_screen(page)
+    assert np.abs(first - by_the_server(page)).max() <= 3 and first.max() - first.min() > 200
+    assert np.diff(first).min() < 0 < np.diff(first).max()
+    expect(page.locator(".bottom-left")).to_contain_text("table of the file")
+    page.locator("#viewer .stage").focus()
+    page.keyboard.press("i")
+    assert np.abs(on_screen(page) - (255 - first)).max() <= 1
+    assert np.abs(on_screen(page) - by_the_server(page)).max() <= 3
+    pages.drag(page, 40, 20)
+    dragged = on_screen(page)
+    assert np.abs(dragged - by_the_server(page)).max() <= 3 and np.diff(dragged).max() <= 0
+    page.keyboard.press("i")
+    page.keyboard.press("1")
+    assert on_screen(page).tolist() == first.tolist()
+    if windows:
+        page.keyboard.press("2")
+        assert pages.viewer(page, "getWL()")["width"] == 50
+        assert np.abs(on_screen(page) - by_the_server(page)).max() <= 3
+    page.keyboard.press("r")
+    assert on_screen(page).tolist() == first.tolist()
+    page.screenshot(path=RESULTS / f"showing-table-{number}.png")
 
 
 @pytest.mark.parametrize("case", ["threshold", "one value"])

@@ -6,6 +6,23 @@ import pytest
 from dicom.windowing import PRESETS, Table, Window, apply_window, full_range, presets_for, to_gray
 
 
+def test_a_tables_nodes_draw_the_table():
+    """Straight lines between them are the table at every value, and outside; a straight table is two of them."""
+    rng = np.random.default_rng(3)
+    for entries in (
+        np.arange(256.0),
+        rng.integers(0, 4096, 300).astype(float),
+        np.repeat([0.0, 9.0, 4095.0], 50),
+    ):
+        table = Table(-20, entries, 4095)
+        values = np.arange(-60, 400)
+        places, shares = zip(*table.nodes(), strict=True)
+
+        assert np.allclose(np.interp(values, places, shares), table.apply(values), atol=1e-12)
+    assert Table(5, np.arange(256.0), 255).nodes() == [(5, 0.0), (260, 1.0)]
+    assert Table(5, np.array([7.0]), 7).nodes() == [(5, 1.0)]
+
+
 @pytest.mark.parametrize(
     ("window", "values", "expected"),
     [

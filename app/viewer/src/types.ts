@@ -77,6 +77,8 @@ export interface WindowValue {
   width: number;
   function?: Curve;
   explanation?: string | null;
+  /** The file's look-up table, of which center and width are only the nearest straight window. */
+  table?: boolean;
 }
 
 export interface FrameLine {
@@ -101,8 +103,6 @@ export interface Manifest {
   invert: boolean;
   unit: string;
   windows: WindowValue[];
-  /** The file brings a look-up table; what is shown is the straight window nearest to it. */
-  table: boolean;
   presets: { id: string; center: number; width: number; label: string }[];
   spacing_mm: [number, number] | null;
   pixel_aspect: number | [number, number] | null;

@@ -3,6 +3,7 @@
 import { cache, Enums, imageLoader, metaData, utilities, type Types } from "@cornerstonejs/core";
 import { raw } from "../api";
 import type { FrameLine, Manifest, Point } from "../types";
+import { fetchTable, type Table } from "./table";
 import { curveOf, FUNCTIONS } from "./voi";
 
 const SCHEME = "dfm";
@@ -16,6 +17,8 @@ interface Known {
   line: FrameLine;
   index: number;
   series: string;
+  /** How the file wants this frame shown, when that is no window. */
+  table?: Table;
 }
 
 const known = new Map<string, Known>();
@@ -112,6 +115,7 @@ async function load(imageId: string, signal: AbortSignal): Promise<Types.IImage>
   const found = known.get(imageId);
   if (!found) throw new Error("unknown frame");
   const response = await raw(found.line.url, { signal });
+  if (response.headers.has("X-Table")) found.table ??= await fetchTable(found.line.url);
   const say = (name: string, otherwise: number) => Number(response.headers.get(name) ?? otherwise);
   const rows = say("X-Rows", found.manifest.rows);
   const columns = say("X-Columns", found.manifest.columns);
@@ -126,7 +130,7 @@ async function load(imageId: string, signal: AbortSignal): Promise<Types.IImage>
   }
   const color = samples === 3;
   if (color) [low, high] = [0, 255];
-  const first = found.line.window ?? found.manifest.windows[0];
+  const first = found.table?.window ?? found.line.window ?? found.manifest.windows[0];
   const size = pixelSize(found.manifest);
   return {
     imageId,
@@ -197,7 +201,7 @@ function describe(type: string, imageId: unknown): unknown {
     case "generalSeriesModule":
       return { modality: manifest.modality, seriesInstanceUID: found.series };
     case "voiLutModule": {
-      const first = found.line.window ?? manifest.windows[0];
+      const first = found.table?.window ?? found.line.window ?? manifest.windows[0];
       return first ? { windowCenter: [first.center], windowWidth: [first.width] } : undefined;
     }
     case "modalityLutModule":

@@ -4,6 +4,7 @@ import { cache } from "@cornerstonejs/core";
 import { h } from "../dom";
 import type { Point, WindowValue } from "../types";
 import { frameOf } from "./frames";
+import { shareIn, type Table } from "./table";
 import { shareOf } from "./voi";
 
 const SIDE_PX = 200;
@@ -64,13 +65,14 @@ export class Lens {
     if (!this.at || !values || !manifest) return;
     const [[left, top], [right, bottom]] = this.boxAround(this.at, { width: manifest.columns, height: manifest.rows });
     const [wide, high] = [right - left, bottom - top];
+    const table = window?.table ? frameOf(image)?.table : undefined;
     const pixels = new ImageData(wide, high);
     for (let row = 0; row < high; row++) {
       for (let column = 0; column < wide; column++) {
         const from = (top + row) * manifest.columns + left + column;
         const to = 4 * (row * wide + column);
         for (let part = 0; part < 3; part++) {
-          pixels.data[to + part] = manifest.samples === 3 || !window ? (values[from * manifest.samples + part] ?? 0) : gray(values[from] ?? 0, window, inverted);
+          pixels.data[to + part] = manifest.samples === 3 || !window ? (values[from * manifest.samples + part] ?? 0) : gray(values[from] ?? 0, window, inverted, table);
         }
         pixels.data[to + 3] = 255;
       }
@@ -102,7 +104,7 @@ export class Lens {
   }
 }
 
-const gray = (value: number, window: WindowValue, inverted: boolean): number => {
-  const share = shareOf(value, window);
+const gray = (value: number, window: WindowValue, inverted: boolean, table?: Table): number => {
+  const share = table ? shareIn(table, value) : shareOf(value, window);
   return Math.floor((inverted ? 1 - share : share) * 255 + 0.5);
 };

@@ -51,7 +51,7 @@ export class MprToolbar {
     this.regions.classList.add("tool-text");
     this.regions.append(h("span", {}, t("ui.tool.regions.short")));
     this.presets = [
-      ...manifest.windows.map((one, n) => ({ words: one.explanation || t("ui.viewer.own_window", { n: n + 1 }), center: one.center, width: one.width })),
+      ...manifest.windows.filter((one) => !one.table).map((one, n) => ({ words: one.explanation || t("ui.viewer.own_window", { n: n + 1 }), center: one.center, width: one.width })),
       ...manifest.presets.map((one) => ({ words: one.label, center: one.center, width: one.width })),
     ];
     fill(this.windows, this.now, ...this.presets.map((one, n) => h("option", { value: n }, `${n + 1}  ${one.words}  ${one.center} / ${one.width}`)));

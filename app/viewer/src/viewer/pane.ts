@@ -12,7 +12,8 @@ import { Lens } from "./lens";
 import { MarkLayer, type DrawTool } from "./mark_layer";
 import type { MarkStore } from "./mark_store";
 import { Overlay, type Region } from "./overlay";
-import { isAt, scaleOf, trim } from "./pane_words";
+import { boxOf, isAt, scaleOf, trim, windowWords } from "./pane_words";
+import { drawTable, forgetTable } from "./table";
 import { curveOf, FUNCTIONS, rangeOf, windowOf } from "./voi";
 
 export interface PaneEvents {
@@ -49,6 +50,8 @@ export class Pane {
   private round = 0;
   private applying = false;
   private windowed = false;
+  /** The library draws by the file's table. */
+  private tabled = false;
   private curve: Curve = "LINEAR";
   private enabled = false;
   private follows = false;
@@ -90,6 +93,8 @@ export class Pane {
     this.picture.addEventListener(Enums.Events.VOI_MODIFIED, () => {
       if (this.applying) return;
       this.windowed = true;
+      const shown = this.window();
+      if (shown?.table) this.apply({ ...shown, table: false });
       this.events.changed(this);
     });
     this.stage.addEventListener("pointerdown", () => this.focus(), true);
@@ -183,17 +188,14 @@ export class Pane {
   /** The last box drawn on the frame: x, y, width, height in picture pixels. */
   box(): [number, number, number, number] | null {
     const line = this.line();
-    const [a, b] = (line && this.store.on(line.instance_id, line.frame).filter((mark) => mark.tool === "box").at(-1)?.points) || [];
-    if (!a || !b) return null;
-    const [left, top] = [Math.min(a[0], b[0]), Math.min(a[1], b[1])];
-    return [left, top, Math.abs(b[0] - a[0]), Math.abs(b[1] - a[1])].map((value) => Math.round(value * 10) / 10) as [number, number, number, number];
+    return line && boxOf(this.store.on(line.instance_id, line.frame));
   }
 
   words(): string {
     const shown = this.window();
     return [
       this.ids.length > 1 ? t("ui.seen.slice", { n: this.index() + 1, of: this.ids.length }) : t("ui.seen.picture"),
-      shown ? `${trim(shown.center)}/${trim(shown.width)}` : "",
+      this.byTable() ? t("ui.viewer.table") : shown ? `${trim(shown.center)}/${trim(shown.width)}` : "",
       this.inverted ? t("ui.seen.inverted") : "",
       this.laid.overlays ? t("ui.seen.overlays") : "",
     ].filter(Boolean).join(" · ");
@@ -214,13 +216,13 @@ export class Pane {
   window(): WindowValue | null {
     const range = this.enabled && this.manifest && this.viewport().getProperties()?.voiRange;
     if (!range || this.isColor()) return null;
-    return windowOf(range, this.curve);
+    return { ...windowOf(range, this.curve), ...(this.tabled && { table: true }) };
   }
 
   setWindow(window: WindowValue): void {
     if (this.isColor()) return;
-    this.windowed = true;
-    this.apply(window);
+    this.windowed = !window.table;
+    this.apply(window.table ? (this.own() ?? window) : window);
     this.viewport().render();
     this.events.changed(this);
   }
@@ -229,13 +231,19 @@ export class Pane {
     this.applying = true;
     this.curve = curveOf(window);
     const voiRange = rangeOf(window);
+    if (this.tabled) forgetTable(this.viewport());
     // Without a graphics card the library draws straight lines only; the corner of the picture says so.
     this.viewport().setProperties(drawsCurves() ? { voiRange, VOILUTFunction: FUNCTIONS[this.curve] } : { voiRange });
+    const table = window.table && drawsCurves() ? frameOf(this.imageId())?.table : undefined;
+    if (table) drawTable(this.viewport(), table);
+    this.tabled = table !== undefined;
     this.applying = false;
   }
 
-  /** The window the file gives this frame. */
-  private own = (): WindowValue | null => this.line()?.window ?? this.manifest?.windows[0] ?? null;
+  private byTable = (): boolean => !this.windowed && (this.own()?.table ?? false);
+
+  /** The window the file gives this frame, or its table. */
+  private own = (): WindowValue | null => frameOf(this.imageId())?.table?.window ?? this.line()?.window ?? this.manifest?.windows[0] ?? null;
 
   /** follows: because another pane went there, which must not answer in turn. */
   async goto(index: number, follows = false): Promise<void> {
@@ -375,15 +383,10 @@ export class Pane {
 
   private onRendered(): void {
     if (!this.manifest || !this.enabled) return;
-    const shown = this.window();
-    const lines = [
-      this.ids.length > 1 ? t("ui.viewer.at", { n: this.index() + 1, of: this.ids.length }) : "",
-      shown ? t("ui.viewer.window", { center: trim(shown.center), width: trim(shown.width) }) : "",
-      shown && this.curve === "SIGMOID" ? t(drawsCurves() ? "ui.viewer.sigmoid" : "ui.viewer.sigmoid_straight") : "",
-      `${Math.round(100 * this.viewport().getZoom())} %`,
-    ].filter(Boolean);
-    this.readout.textContent = lines.join("   ");
-    this.corner.textContent = [this.prior ? t("ui.layout.prior", { day: this.prior }) : "", this.manifest.modality, scaleOf(this.manifest), this.manifest.table ? t("ui.viewer.table") : ""].filter(Boolean).join("   ");
+    const at = this.ids.length > 1 ? t("ui.viewer.at", { n: this.index() + 1, of: this.ids.length }) : "";
+    const zoom = `${Math.round(100 * this.viewport().getZoom())} %`;
+    this.readout.textContent = [at, ...windowWords(this.window(), this.byTable(), drawsCurves()), zoom].filter(Boolean).join("   ");
+    this.corner.textContent = [this.prior ? t("ui.layout.prior", { day: this.prior }) : "", this.manifest.modality, scaleOf(this.manifest)].filter(Boolean).join("   ");
     this.corner.classList.toggle("prior", this.prior !== "");
     this.drawRegions();
     this.laid.draw();

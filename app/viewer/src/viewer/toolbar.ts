@@ -134,7 +134,7 @@ export class Toolbar {
     this.overlays.setAttribute("aria-pressed", String(shown.overlays));
     this.key.setAttribute("aria-pressed", String(shown.key));
     if (!shown.window) return;
-    const words = `${rounded(shown.window.center)} / ${rounded(shown.window.width)}`;
+    const words = shown.window.table ? t("ui.viewer.table") : `${rounded(shown.window.center)} / ${rounded(shown.window.width)}`;
     if (this.now.textContent !== words) this.now.textContent = words;
   }
 
@@ -148,10 +148,10 @@ export class Toolbar {
     this.select.hidden = color;
     this.overlays.hidden = manifest.overlays === 0 && !manifest.supplemental;
     this.presets = [
-      ...manifest.windows.map((one, n) => ({ ...one, words: one.explanation || t("ui.viewer.own_window", { n: n + 1 }) })),
+      ...manifest.windows.map((one, n) => ({ ...one, words: one.table ? t("ui.viewer.table") : one.explanation || t("ui.viewer.own_window", { n: n + 1 }) })),
       ...manifest.presets.map((one) => ({ words: one.label, center: one.center, width: one.width })),
     ];
-    fill(this.select, this.now, ...this.presets.map((one, n) => h("option", { value: n }, `${n + 1}  ${one.words}  ${rounded(one.center)} / ${rounded(one.width)}${one.function === "SIGMOID" ? ` ${t("ui.viewer.sigmoid")}` : ""}`)));
+    fill(this.select, this.now, ...this.presets.map((one, n) => h("option", { value: n }, `${n + 1}  ${one.words}${one.table ? "" : `  ${rounded(one.center)} / ${rounded(one.width)}`}${one.function === "SIGMOID" ? ` ${t("ui.viewer.sigmoid")}` : ""}`)));
     this.select.value = "";
     const stacks = [...new Set(manifest.frames.map((one) => one.stack))];
     this.stacks.hidden = stacks.length < 2;
@@ -163,7 +163,7 @@ export class Toolbar {
   /** The first windows that differ: the file's, then the usual ones of the region. */
   offered(most: number): WindowValue[] {
     const seen = new Set<string>();
-    return this.presets.filter((one) => !seen.has(`${one.center}/${one.width}`) && seen.add(`${one.center}/${one.width}`)).slice(0, most);
+    return this.presets.filter((one) => !one.table && !seen.has(`${one.center}/${one.width}`) && seen.add(`${one.center}/${one.width}`)).slice(0, most);
   }
 
   preset = (n: number): WindowValue | null => this.presets[n] ?? null;
