@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -11,13 +12,14 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
-from app import erasing, errors, intake, queue
+from app import erasing, errors, intake, leftovers, queue
 from app.api import ROUTERS
 from app.guard import Guard
 from app.settings import Settings
 from app.ui.page import mount_pages
 from app.wiring import SYSTEM, Services, open_services, wipe_scratch
 from storage import sessions
+from storage.database import utc_now
 from storage.errors import StorageError
 
 STATIC = Path(__file__).parent / "static"
@@ -28,6 +30,7 @@ log = structlog.get_logger()
 def create_app(settings: Settings, services: Services | None = None) -> ASGIApp:
     """The whole web process as one ASGI application."""
     parts = services or open_services(settings)
+    started = utc_now()
     wipe_scratch(settings)
     parts.copies.sweep()
 
@@ -38,7 +41,7 @@ def create_app(settings: Settings, services: Services | None = None) -> ASGIApp:
         with parts.database.write(SYSTEM) as tx:
             tx.record("application.started")
         log.info("web process started", address=settings.address)
-        upkeep = asyncio.create_task(_upkeep(parts, app.state.intake))
+        upkeep = asyncio.create_task(_upkeep(parts, app.state.intake, started))
         yield
         upkeep.cancel()
         app.state.intake.close()
@@ -59,8 +62,13 @@ def create_app(settings: Settings, services: Services | None = None) -> ASGIApp:
     return Guard(app, parts)
 
 
-async def _upkeep(services: Services, received: intake.Intake) -> None:
-    """Each minute: sign the log's end, forget sessions that are over, give up silent uploads and unused volumes."""
+async def _upkeep(services: Services, received: intake.Intake, started: datetime) -> None:
+    """At once: remove what a killed process left. Each minute: sign the log's end, forget sessions that are over,
+    give up silent uploads and unused volumes."""
+    try:
+        await run_in_threadpool(leftovers.remove, services, started)
+    except (StorageError, OSError) as error:
+        log.warning("left-over files stay", kind=type(error).__name__)
     while True:
         await asyncio.sleep(UPKEEP_SECONDS)
         try:

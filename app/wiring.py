@@ -14,6 +14,7 @@ from dicom.sandbox import Decoder
 from storage.audit.keys import AuditKeys
 from storage.audit.witness import open_witness
 from storage.database import Actor, Database, utc_now
+from storage.durable import make_folder
 from storage.files import FileStore
 from storage.migrate import migrate
 from storage.plaintexts import Plaintexts
@@ -78,8 +79,8 @@ def open_services(
 def open_database(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Database:
     """The database at its newest schema, its log open; raises ValueError for settings that are not safe."""
     safety.check(settings)
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    settings.keys.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(settings.data_dir)
+    make_folder(settings.keys)
     site = settings.keys / "site.key"
     keyring = Keyring.load(site) if site.exists() else Keyring.create(site)
     keys, witness = AuditKeys.create(settings.keys / "audit"), open_witness(settings.witness)

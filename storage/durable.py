@@ -45,6 +45,16 @@ def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
         part.unlink(missing_ok=True)
 
 
+def make_folder(folder: Path) -> None:
+    """A folder (0700) that is still there after a power cut, and its parents."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True, mode=0o700)
+    # What is written and synced inside is lost with the folder itself until the folder above knows of it.
+    sync_folder(folder.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     # Some file systems refuse to sync a folder; the file itself is already durable.

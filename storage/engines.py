@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from storage.durable import make_folder
 from storage.errors import NotDurable
 
 # secure_delete: the key of an erased patient must not stay readable in a free page.
@@ -26,7 +27,7 @@ def make_engine(url: str) -> sa.Engine:
     if url.startswith("sqlite"):
         path = sa.make_url(url).database
         if path:
-            Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(Path(path).parent)
     engine = sa.create_engine(url, pool_size=20, max_overflow=0, pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
 

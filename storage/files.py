@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from sqlalchemy import select
 
-from storage.durable import sync_folder
+from storage.durable import make_folder, sync_folder
 from storage.errors import DiskFull, NotFound, Unreadable
 from storage.rows import FileRow
 from storage.sealing import Label, read_label, seal_file, unseal_range
@@ -41,7 +41,7 @@ class FileStore:
 
     def __init__(self, root: Path):
         self.root = root
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(root)
 
     def keep(self, key: bytes, patient_id: str, source: BinaryIO) -> StoredFile:
         """Seal a stream to disk, durable when this returns; the same content again is one file.
@@ -51,7 +51,7 @@ class FileStore:
         folder = self.root / patient_id
         part = folder / f".part-{os.urandom(8).hex()}"
         try:
-            folder.mkdir(exist_ok=True, mode=0o700)
+            make_folder(folder)
             with part.open("xb") as target:
                 sha256, size = seal_file(key, source, target, patient_id.encode())
                 target.flush()
@@ -68,7 +68,7 @@ class FileStore:
         return StoredFile(sha256, size)
 
     def note(self, tx: "Tx", patient_id: str, *files: StoredFile) -> None:
-        """Note kept files among the patient's; once is enough."""
+        """Note kept files among the patient's; once is enough. Raises NotFound for one that was cleared away."""
         query = select(FileRow.sha256).where(FileRow.patient_id == patient_id)
         noted = set(tx.session.execute(query).scalars()) if len(files) > 1 else None
         for file in {one.sha256: one for one in files}.values():
@@ -78,6 +78,9 @@ class FileStore:
                 else tx.session.get(FileRow, (patient_id, file.sha256)) is not None
             )
             if not is_noted:
+                # The lock of the change is held: from here on nobody clears it away as left over.
+                if not (self.root / patient_id / file.sha256).exists():
+                    raise NotFound(object="file")
                 tx.session.add(
                     FileRow(patient_id=patient_id, sha256=file.sha256, size=file.size, created_at=tx.now)
                 )
@@ -112,12 +115,14 @@ class FileStore:
         with self._opened(key, patient_id, sha256) as (label, source):
             return b"".join(unseal_range(label, source, first, last))
 
-    def remove_unfinished(self, before: datetime) -> int:
-        """Remove what a killed process left half-written; returns how many."""
-        parts = [part for part in self.root.glob("*/.part-*") if part.stat().st_mtime < before.timestamp()]
-        for part in parts:
-            part.unlink(missing_ok=True)
-        return len(parts)
+    def left_over(self, tx: "Tx", before: datetime) -> list[Path]:
+        """Files older than this that no row names, whole or half-written: an upload was broken off."""
+        found = []
+        for folder in (one for one in self.root.iterdir() if one.is_dir()):
+            query = select(FileRow.sha256).where(FileRow.patient_id == folder.name)
+            named = set(tx.session.execute(query).scalars())
+            found += [one for one in folder.iterdir() if one.name not in named and _is_older(one, before)]
+        return found
 
     def remove_patient(self, patient_id: str) -> None:
         """Remove the files of an erased patient; without the key they are noise already."""
@@ -134,3 +139,10 @@ class FileStore:
             if label.sha256 != sha256:
                 raise Unreadable(sha256=sha256)
             yield label, source
+
+
+def _is_older(path: Path, than: datetime) -> bool:
+    try:
+        return path.stat().st_mtime < than.timestamp()
+    except FileNotFoundError:  # half-written a moment ago, and whole under its name now
+        return False

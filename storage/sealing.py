@@ -18,7 +18,7 @@ from typing import BinaryIO
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from storage.durable import refuse_exposed, write_once
+from storage.durable import make_folder, refuse_exposed, write_once
 from storage.errors import KeyMissing, Unreadable
 
 CHUNK_BYTES = 1 << 20
@@ -118,7 +118,7 @@ class Keyring:
     @classmethod
     def create(cls, path: Path) -> "Keyring":
         """The site key of a new installation, or the one that is there already (a 0400 file of hex digits)."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
         write_once(path, SiteKey.first(os.urandom(KEY_BYTES)).text(), mode=0o400)
         return cls.load(path)
 

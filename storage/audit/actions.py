@@ -24,6 +24,7 @@ ACTIONS: dict[str, str] = {
     "upload.decided": "110107",
     "upload.described": "110107",
     "upload.discarded": "110107",
+    "upload.cleared": "110107",
     "patient.added": "110107",
     "study.added": "110107",
     "study.identity": "110107",

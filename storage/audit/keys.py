@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from storage.durable import locked, refuse_exposed, replace, sync_folder, write_once
+from storage.durable import locked, make_folder, refuse_exposed, replace, sync_folder, write_once
 from storage.errors import KeyMissing
 
 
@@ -38,7 +38,7 @@ class AuditKeys:
 
         raises: KeyMissing when chain keys are there without the signing key they belong to
         """
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
         with locked(folder):
             if not (folder / "signing.pem").exists():
                 _make_keys(folder)
@@ -70,7 +70,7 @@ class AuditKeys:
     def begin(self, epoch: int) -> None:
         """The first key of a new log, before the change that opens it commits; nothing counts until then."""
         key, escrow = os.urandom(32), self.escrow.parent
-        escrow.mkdir(exist_ok=True, mode=0o700)
+        make_folder(escrow)
         for old in escrow.glob("next-*.key"):
             old.unlink()
         replace(escrow / f"next-{epoch}.key", key.hex().encode() + b"\n")
@@ -114,7 +114,7 @@ def _make_keys(folder: Path) -> None:
     if any(file.name != "chain-0.key" for file in folder.glob("chain-*.key")):
         raise KeyMissing(key="signing")
     escrow = folder / "escrow"
-    escrow.mkdir(exist_ok=True, mode=0o700)
+    make_folder(escrow)
     write_once(escrow / "first-chain.key", os.urandom(32).hex().encode() + b"\n")
     write_once(folder / "chain-0.key", bytes.fromhex((escrow / "first-chain.key").read_text()))
     private = Ed25519PrivateKey.generate()

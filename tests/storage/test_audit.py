@@ -249,10 +249,10 @@ def test_a_million_entries_are_verified_in_little_memory(tmp_path):
     command = [sys.executable, "-I", str(VERIFIER), str(file), "--public", str(keys.folder / "public.pem")]
     command += ["--first-key", str(keys.escrow), "--witness", str(lines)]
 
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    told = process.stdout.read() if process.stdout else b""
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        told = process.stdout.read() if process.stdout else b""
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
 
     assert process.returncode == CLEAN and told.startswith(b"clean\n1000001 entries"), told
     print(f"\n{used.ru_utime + used.ru_stime:.1f} s of processor time, {used.ru_maxrss / 1024:.0f} MB")
