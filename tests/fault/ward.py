@@ -123,13 +123,13 @@ def complaints(folder: Path, told: list[dict[str, Any]]) -> list[str]:
     try:
         intake.forget_interrupted(services)
         leftovers.remove(services, utc_now())
-        found = _complaints_of_the_record(settings, services.database, told)
+        found = record_complaints(services.database, told)
         with services.database.read(SYSTEM) as tx:
             checked = check_files(tx, services.files)
             found += [f"file {one} is broken" for one in checked.broken]
             found += [f"file {one} is left over" for one in orphans(tx, services.files)]
             for one in told:
-                found += _complaints_of(tx, one)
+                found += complaints_of(tx, one)
         with services.database.write(SYSTEM) as tx:
             tx.record("application.started")
         return found
@@ -144,7 +144,8 @@ def orphans(tx: Any, files: FileStore) -> list[str]:
     return sorted(name for _, name in lying - named)
 
 
-def _complaints_of_the_record(settings: Settings, database: Any, told: list[dict[str, Any]]) -> list[str]:
+def record_complaints(database: Any, told: list[dict[str, Any]]) -> list[str]:
+    """Whether the record verifies with the escrowed key and every anchor that somebody took home."""
     first = bytes.fromhex(database.audit_keys.escrow.read_text())
     anchors = {one["size"]: one["root"] for one in told if "size" in one}
     with database.read(SYSTEM) as tx:
@@ -152,7 +153,7 @@ def _complaints_of_the_record(settings: Settings, database: Any, told: list[dict
     return [] if verdict.status == 0 else list(verdict.lines)
 
 
-def _complaints_of(tx: Any, one: dict[str, Any]) -> list[str]:
+def complaints_of(tx: Any, one: dict[str, Any]) -> list[str]:
     """What of one acknowledgement is not so."""
     try:
         if "paper" in one:
