@@ -144,7 +144,11 @@ async def _arrived(request: Request, part: Path, room: int) -> tuple[int, str]:
 def finish(request: Request, upload_id: str, wanted: Finished, caller: Caller = CLINICIAN) -> dict[str, Any]:
     """Everything was sent: read it."""
     intake = intake_of(request)
-    intake.finish(intake.mine(caller, upload_id), wanted.study_id)
+    receiving = intake.mine(caller, upload_id)
+    if wanted.study_id is not None:
+        with services_of(request).database.read(caller.actor) as tx:
+            studies.get(tx, wanted.study_id, caller.user.id)
+    intake.finish(receiving, wanted.study_id)
     return {}
 
 

@@ -3,63 +3,18 @@
 import re
 
 import pytest
-from starlette.routing import Mount, Route
 
-from app.guard import Guard
-from app.policy import ALL, POLICY, rule_for
+from app.policy import ALL, POLICY
 from app.ui.page import ISLANDS
+from tests.app.test_routes import every_route
 
 ROLES = (*ALL, None)
-# Gradio's own routes that the table refuses. A new release that brings others makes this test fail.
-REFUSED_OF_GRADIO = re.compile(
-    r"^/(app|research|admin|audit)/(gradio_api/.*|svelte/.*|config/?|login/?|logout|static/?$|robots\.txt|favicon\.ico|"
-    r"manifest\.json|openapi\.json|docs.*|redoc|pwa_icon.*|monitoring.*|study/|read/|system/|erasures/|paper/|about/)$"
-)
-
-
-def filled(path):
-    """A path with something in each of its places."""
-    return re.sub(r"\{[^}]*\}", "0", path.replace("{page:path}", ""))
-
-
-def every_route(app, prefix=""):
-    """Method and path of everything the application could answer, Gradio's applications included."""
-    for route in app.routes:
-        if isinstance(route, Mount):
-            if getattr(route.app, "routes", None):
-                yield from every_route(route.app, prefix + route.path)
-            else:
-                yield "GET", f"{prefix}{route.path}/{{path:path}}"
-        elif isinstance(route, Route):
-            yield from ((method, prefix + route.path) for method in route.methods or ())
-        elif hasattr(route, "original_router"):
-            yield from every_route(route.original_router, prefix)
-        else:
-            yield "ANY", prefix + getattr(route, "path", str(route))
 
 
 @pytest.fixture(scope="module")
 def browsers(world):
     """One browser for each role, and one with nobody signed in."""
     return {role: world.sign_in(role) if role else world.browser() for role in ROLES}
-
-
-def test_every_route_of_the_application_is_in_the_table_or_refused(world):
-    """A route that somebody adds, or that a new Gradio brings, is decided on before it can answer."""
-    guard = world.client.app
-    assert isinstance(guard, Guard)
-    routes = set(every_route(guard.app))
-
-    undecided = {
-        (method, path)
-        for method, path in routes
-        if rule_for(method, filled(path)) is None
-        and not REFUSED_OF_GRADIO.match(path)
-        and method != "OPTIONS"
-    }
-
-    assert len(routes) > 200
-    assert undecided == set()
 
 
 def test_every_rule_of_the_table_stands_for_a_route(world):
@@ -74,21 +29,6 @@ def test_every_rule_of_the_table_stands_for_a_route(world):
     ]
 
     assert dead == []
-
-
-@pytest.mark.parametrize("rule", POLICY, ids=lambda rule: rule.path)
-@pytest.mark.parametrize("role", ROLES, ids=str)
-def test_each_role_reaches_what_the_table_gives_it_and_nothing_else(browsers, rule, role):
-    """Route by role: signed out 401, another role 403, and the own role is let through to the route."""
-    for method in rule.methods:
-        if (method, rule.path) in (("POST", "/logout"), ("POST", "/login")):
-            continue  # they would end the session that the next case needs
-        answer = browsers[role].request(method, filled(rule.path))
-
-        if rule.roles is None or role in rule.roles:
-            assert answer.status_code not in (401, 403), answer.text
-        else:
-            assert answer.status_code == (403 if role else 401)
 
 
 @pytest.mark.parametrize(
