@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from app import erasing, errors, intake, leftovers, queue
 from app.api import ROUTERS
+from app.describing import REFUSALS
 from app.guard import Guard
 from app.settings import Settings
 from app.ui.page import mount_pages
@@ -50,7 +51,14 @@ def create_app(settings: Settings, services: Services | None = None) -> ASGIApp:
         parts.database.seal_log()
         parts.close()
 
-    app = FastAPI(title="Dragonfly-Med", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Dragonfly-Med",
+        version="0.1.0",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses=REFUSALS,
+    )
     app.state.services = parts
     app.state.queue = queue.Queue(parts.database.engine)
     app.state.intake = intake.Intake(parts)

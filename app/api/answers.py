@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app import analysis, delivery, viewing
 from app.auth import Caller, allow, services_of
+from app.describing import PDF, PNG, gives
 from app.planes import THICKEST_MM
 from app.queue import Queue
 from app.wiring import Services
@@ -140,7 +141,7 @@ def one(request: Request, answer_id: str, caller: Caller = CLINICIAN) -> dict[st
     return {**found, "place": queue_of(request).place(answer_id) if found["state"] == "waiting" else None}
 
 
-@router.get("/api/answers/{answer_id}/pictures/{number}.png", response_class=Response)
+@router.get("/api/answers/{answer_id}/pictures/{number}.png", response_class=Response, responses=PNG)
 def picture(request: Request, answer_id: str, number: int, caller: Caller = CLINICIAN) -> Response:
     """A picture as it was sent to the model, made again from the file the same way."""
     services = services_of(request)
@@ -153,7 +154,9 @@ def picture(request: Request, answer_id: str, number: int, caller: Caller = CLIN
     return Response(png(shown[number]), media_type="image/png", headers=headers)
 
 
-@router.get("/api/answers/{answer_id}/stream")
+@router.get(
+    "/api/answers/{answer_id}/stream", response_class=StreamingResponse, responses=gives("text/event-stream")
+)
 async def stream(
     request: Request, answer_id: str, offset: int = 0, caller: Caller = CLINICIAN
 ) -> StreamingResponse:
@@ -229,7 +232,7 @@ async def stop(request: Request, answer_id: str, caller: Caller = CLINICIAN) -> 
     return {}
 
 
-@router.get("/api/answers/{answer_id}/pdf", response_class=Response)
+@router.get("/api/answers/{answer_id}/pdf", response_class=Response, responses=PDF)
 def pdf(request: Request, answer_id: str, caller: Caller = CLINICIAN) -> Response:
     """The answer as paper, marked as unsigned."""
     data = delivery.answer_pdf(services_of(request), caller, answer_id)

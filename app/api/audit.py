@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from app import record
 from app.auth import Caller, allow, services_of
+from app.describing import gives
 from app.record import Form
 from storage import users
 from storage.audit.actions import ACTIONS
@@ -80,7 +81,11 @@ def verify(request: Request, caller: Caller = AUDITOR) -> dict[str, Any]:
     return {"verdict": WORDS[verdict.status], "entries": verdict.entries, "lines": list(verdict.lines)}
 
 
-@router.get("/export", response_class=StreamingResponse)
+@router.get(
+    "/export",
+    response_class=StreamingResponse,
+    responses=gives(*(kind.split(";")[0] for _, kind in FILES.values())),
+)
 def export(
     request: Request, form: Form = "sealed", after: int = -1, caller: Caller = AUDITOR
 ) -> StreamingResponse:
@@ -91,7 +96,7 @@ def export(
     return StreamingResponse(lines, media_type=kind, headers=headers)
 
 
-@router.get("/public-key", response_class=Response)
+@router.get("/public-key", response_class=Response, responses=gives("application/x-pem-file"))
 def public_key(request: Request, caller: Caller = AUDITOR) -> Response:
     """What the exported record is verified with."""
     pem = services_of(request).database.audit_keys.public_pem

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from app import export
 from app.auth import Caller, allow, services_of
+from app.describing import gives
 from dicom.profile import Dates, Options
 
 router = APIRouter(tags=["studies"], prefix="/api/studies/{study_id}")
@@ -27,7 +28,7 @@ class Wanted(BaseModel):
     pseudonym: bool = True
 
 
-@router.get("/deidentified.zip", response_class=StreamingResponse)
+@router.get("/deidentified.zip", response_class=StreamingResponse, responses=gives("application/zip"))
 def copy(
     request: Request, study_id: str, wanted: Annotated[Wanted, Query()], caller: Caller = CLINICIAN
 ) -> StreamingResponse:

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from app import viewing, volumes
 from app.auth import Caller, allow, services_of
+from app.describing import PNG, RAW
 from app.wording import sentence
 from dicom.render import View, png
 from dicom.windowing import Function, presets_for
@@ -113,7 +114,7 @@ def _window(pair: tuple[float, float] | None, function: str) -> dict[str, Any] |
     return {"center": pair[0], "width": pair[1], "function": function, "explanation": ""}
 
 
-@router.get("/api/series/{series_id}/thumbnail", response_class=Response)
+@router.get("/api/series/{series_id}/thumbnail", response_class=Response, responses=PNG)
 def thumbnail(request: Request, series_id: str, caller: Caller = CLINICIAN) -> Response:
     """The middle picture of a series, small."""
     services = services_of(request)
@@ -125,7 +126,7 @@ def thumbnail(request: Request, series_id: str, caller: Caller = CLINICIAN) -> R
     return Response(data, media_type="image/png", headers=PRIVATE)
 
 
-@router.get("/api/instances/{instance_id}/frames/{frame}", response_class=Response)
+@router.get("/api/instances/{instance_id}/frames/{frame}", response_class=Response, responses=RAW)
 def raw(request: Request, instance_id: str, frame: int, caller: Caller = CLINICIAN) -> Response:
     """Little-endian values of one frame after the modality step: int16, float32 or uint8 RGB, gzip."""
     services = services_of(request)
@@ -166,7 +167,9 @@ def table(
     return {"nodes": shown.table.nodes, "window": asdict(shown.table.window)}
 
 
-@router.get("/api/instances/{instance_id}/frames/{frame}/rendered.png", response_class=Response)
+@router.get(
+    "/api/instances/{instance_id}/frames/{frame}/rendered.png", response_class=Response, responses=PNG
+)
 def rendered(
     request: Request,
     instance_id: str,
@@ -190,7 +193,7 @@ def rendered(
     return Response(png(shown), media_type="image/png", headers=PRIVATE)
 
 
-@router.get("/api/instances/{instance_id}/frames/{frame}/laid.png", response_class=Response)
+@router.get("/api/instances/{instance_id}/frames/{frame}/laid.png", response_class=Response, responses=PNG)
 def laid(
     request: Request,
     instance_id: str,

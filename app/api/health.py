@@ -24,7 +24,7 @@ def health() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/ready")
+@router.get("/ready", responses={503: {"model": dict[str, str]}})
 def ready(request: Request, response: Response) -> dict[str, Any]:
     """The database answers."""
     try:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from app import review, viewing
 from app.auth import Caller, allow, services_of
+from app.describing import PNG
 from app.wording import sentence
 from storage import reports, studies
 from storage.errors import NotFound
@@ -48,7 +49,7 @@ def listed(request: Request, study_id: str, caller: Caller = CLINICIAN) -> list[
     ]
 
 
-@router.get("/picture.png", response_class=Response)
+@router.get("/picture.png", response_class=Response, responses=PNG)
 def preview(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Response:
     """The picture of the report exactly as researchers would see it, for the clinician to look at first."""
     services = services_of(request)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from app import delivery, reporting, sentences
 from app.api.answers import OVERRIDDEN, View, pdf_response, queue_of
 from app.auth import Caller, allow, services_of
+from app.describing import PDF
 from app.errors import Refused
 from app.wording import sentence
 from storage import reports, studies, users
@@ -189,7 +190,7 @@ def amend(request: Request, report_id: str, wanted: Added, caller: Caller = CLIN
     return _shown(request, caller, report)
 
 
-@router.get("/api/reports/{report_id}/pdf", response_class=Response)
+@router.get("/api/reports/{report_id}/pdf", response_class=Response, responses=PDF)
 def pdf(request: Request, report_id: str, caller: Caller = CLINICIAN) -> Response:
     """The report as paper."""
     data = delivery.report_pdf(services_of(request), caller, report_id)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from app import delivery, review, viewing
 from app.api.answers import pdf_response
 from app.auth import Caller, allow, services_of
+from app.describing import PDF, PNG, gives
 from app.errors import Refused
 from storage import reports, reviews, studies
 from storage.database import Tx
@@ -75,7 +76,7 @@ def one(request: Request, report_id: str, caller: Caller = RESEARCHER) -> dict[s
     return {**seen, "categories": list(CATEGORIES), "reviewed": bool(mine)}
 
 
-@router.get("/reports/{report_id}/pictures/{number}.png", response_class=Response)
+@router.get("/reports/{report_id}/pictures/{number}.png", response_class=Response, responses=PNG)
 def picture(request: Request, report_id: str, number: int, caller: Caller = RESEARCHER) -> Response:
     """The picture the report was written on, unless it waits for its release."""
     services = services_of(request)
@@ -112,7 +113,7 @@ def judge(request: Request, report_id: str, judged: Judged, caller: Caller = RES
     return {"id": kept.id}
 
 
-@router.get("/reports/{report_id}/pdf", response_class=Response)
+@router.get("/reports/{report_id}/pdf", response_class=Response, responses=PDF)
 def pdf(request: Request, report_id: str, caller: Caller = RESEARCHER) -> Response:
     """The report as paper without identity; texts that wait are left out and say so."""
     services = services_of(request)
@@ -140,19 +141,19 @@ def without_withheld(tx: Tx, study: Study, report: Report) -> Report:
     return replace(report, content={**report.content, "sections": sections}, addenda=addenda)
 
 
-@router.get("/export.csv", response_class=Response)
+@router.get("/export.csv", response_class=Response, responses=gives("text/csv"))
 def export_csv(request: Request, caller: Caller = RESEARCHER) -> Response:
     """All reviews as CSV, without identity."""
     return Response(review.as_csv(_exported(request, caller)), media_type="text/csv; charset=utf-8")
 
 
-@router.get("/export.jsonl", response_class=Response)
+@router.get("/export.jsonl", response_class=Response, responses=gives("application/x-ndjson"))
 def export_jsonl(request: Request, caller: Caller = RESEARCHER) -> Response:
     """All reviews as JSON lines, without identity."""
     return Response(review.as_jsonl(_exported(request, caller)), media_type="application/x-ndjson")
 
 
-@router.get("/pairs.jsonl", response_class=Response)
+@router.get("/pairs.jsonl", response_class=Response, responses=gives("application/x-ndjson"))
 def pairs_jsonl(request: Request, caller: Caller = RESEARCHER) -> Response:
     """Drafts beside signed sections as JSON lines, without identity; `dragonfly-med evaluate --review` scores them."""
     with services_of(request).database.write(caller.actor) as tx:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app import slides
 from app.auth import Caller, allow, services_of
+from app.describing import gives
 from storage import studies
 
 router = APIRouter(tags=["pictures"], prefix="/api/series/{series_id}")
@@ -23,7 +24,7 @@ def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> di
     return slides.manifest(series)
 
 
-@router.get("/tiles/{depth}/{column}/{row}", response_class=Response)
+@router.get("/tiles/{depth}/{column}/{row}", response_class=Response, responses=gives("image/jpeg"))
 def tile(
     request: Request, series_id: str, depth: int, column: int, row: int, caller: Caller = CLINICIAN
 ) -> Response:

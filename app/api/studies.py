@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from app import analysis, reporting, viewing
 from app.auth import Caller, allow, services_of
 from app.delivery import date, patient_name
+from app.describing import PNG
 from app.wording import sentence
 from storage import priors as beside
 from storage import reports, studies
@@ -139,7 +140,7 @@ def change(request: Request, study_id: str, wanted: Changed, caller: Caller = CL
     return {"urgent": wanted.urgent}
 
 
-@router.get("/{study_id}/thumbnail", response_class=Response)
+@router.get("/{study_id}/thumbnail", response_class=Response, responses=PNG)
 def thumbnail(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Response:
     """The middle picture of the first series, small."""
     services = services_of(request)

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from app.api.studies import line_json
 from app.auth import Caller, allow, services_of
+from app.describing import PNG
 from app.errors import Refused
 from app.intake import Intake
 from app.receiving import Receiving
@@ -160,7 +161,7 @@ def decide(request: Request, upload_id: str, wanted: Decided, caller: Caller = C
     return {}
 
 
-@router.get("/{upload_id}/lens/{number}.png", response_class=Response)
+@router.get("/{upload_id}/lens/{number}.png", response_class=Response, responses=PNG)
 def seen(
     request: Request, upload_id: str, number: int, masked: bool = False, caller: Caller = CLINICIAN
 ) -> Response:
@@ -231,7 +232,7 @@ def _studies(tx: Any, ids: Any, caller: Caller) -> list[studies.StudyLine]:
     return [line for line in studies.worklist(tx, caller.user.id) if line.study.id in wanted]
 
 
-@router.get("/{upload_id}/pictures/{number}.png", response_class=Response)
+@router.get("/{upload_id}/pictures/{number}.png", response_class=Response, responses=PNG)
 def picture(request: Request, upload_id: str, number: int, caller: Caller = CLINICIAN) -> Response:
     """A picture that waits for its details, small."""
     receiving: Receiving = intake_of(request).mine(caller, upload_id)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app import planes, volumes
 from app.auth import Caller, allow, services_of
+from app.describing import PNG, RAW
 from app.planes import cut_of
 from app.viewing import view_of
 from dicom.render import png
@@ -54,7 +55,7 @@ def _cut(request: Request, series_id: str, stack: int, caller: Caller, **asked: 
     return cut_of(services, wanted, asked)
 
 
-@router.get("/plane", response_class=Response)
+@router.get("/plane", response_class=Response, responses=RAW)
 def raw(
     request: Request,
     series_id: str,
@@ -91,7 +92,7 @@ def raw(
     return Response(data, media_type="application/octet-stream", headers=headers)
 
 
-@router.get("/plane.png", response_class=Response)
+@router.get("/plane.png", response_class=Response, responses=PNG)
 def rendered(
     request: Request,
     series_id: str,
