@@ -1,7 +1,8 @@
 """A kept slide and what is cut from it: its tiles, its overview, and the pictures that the model is given.
 
-The file lies sealed; while somebody reads, a plaintext copy stands on scratch (storage.plaintexts). The overview is
-kept beside it, sealed too, so that lists, tissue search and the first look need no copy.
+The file lies sealed; while somebody reads, a plaintext copy stands on scratch (storage.plaintexts). Two small pictures
+of the whole are kept beside it, sealed too: the overview for lists and the search for tissue, and one that fills a
+screen, so that the first look needs no copy and no slide reader.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ from app.wiring import Services
 from dicom.slides import OVERVIEW, QUALITY, TILE, depth_of, tile_box
 from dicom.tissue import propose, tissue_mask
 from storage.database import Tx
-from storage.errors import NotFound, ScratchFull
+from storage.errors import NotFound, ScratchFull, StorageError
 from storage.files import StoredFile
 from storage.studies import Series
 
@@ -31,6 +32,10 @@ NOMINAL_UM = 10.0
 """Micrometres to the pixel at 1×, as magnifications of scans are reckoned: 20× is 0.5 µm."""
 FIELD_PIXELS = 1024
 """Side of a proposed field at its magnification: at 20×, half a millimetre."""
+SCREEN = 2048
+"""Longer side of the picture that fills a screen: a tile of the whole slide on it is cut from there."""
+SMALL = {"overview": OVERVIEW, "screen": SCREEN}
+"""The pictures of the whole slide that are kept beside it, and the longer side of each."""
 MODEL_PIXELS = (48, 2048)
 """Shorter side at least, longer side at most, of a picture for the model."""
 
@@ -89,19 +94,37 @@ def opened(services: Services, glass: Glass) -> Iterator[Path]:
 def with_overview(
     services: Services, key: bytes, patient_id: str, received: Path, facts: dict[str, Any]
 ) -> dict[str, Any]:
-    """What was read from a received slide, with the digest of its overview, which is sealed; others as they are."""
+    """What was read from a received slide, with the digests of its small pictures, which are sealed; others as they are."""
     if "slide" not in facts:
         return facts
-    small = BytesIO(jpeg(services.decoder.render(received)))
-    kept = services.files.keep(key, patient_id, small)
-    return {**facts, "slide": {**facts["slide"], "overview": kept.sha256, "overview_bytes": kept.size}}
+    width, height = facts["columns"], facts["rows"]
+    known = dict(facts["slide"])
+    for name, longest in SMALL.items():
+        if name == "overview" or max(width, height) > longest:
+            size = _size_at_most(width, height, longest)
+            # Finer than tiles are packed: those that are cut from it lose once more.
+            small = jpeg(services.decoder.region(received, (0, 0, width, height), size), 97)
+            kept = services.files.keep(key, patient_id, BytesIO(small))
+            known |= {name: kept.sha256, f"{name}_bytes": kept.size}
+    return {**facts, "slide": known}
+
+
+def _size_at_most(width: int, height: int, longest: int) -> tuple[int, int]:
+    """Of the sizes that the deep zoom goes through the largest within: its tiles are then parts, not resized anew."""
+    factor = 1
+    while -(-max(width, height) // factor) > longest:
+        factor *= 2
+    return -(-width // factor), -(-height // factor)
 
 
 def note_overview(services: Services, tx: Tx, patient_id: str, facts: Mapping[str, Any]) -> None:
-    """Note the sealed overview among the patient's files."""
-    if "slide" in facts:
-        slide = facts["slide"]
-        services.files.note(tx, patient_id, StoredFile(slide["overview"], slide["overview_bytes"]))
+    """Note the sealed small pictures among the patient's files."""
+    slide = facts.get("slide", {})
+    services.files.note(
+        tx,
+        patient_id,
+        *(StoredFile(slide[name], slide[f"{name}_bytes"]) for name in SMALL if name in slide),
+    )
 
 
 def adopt(services: Services, glass: Glass, received: Path) -> None:
@@ -114,14 +137,23 @@ def adopt(services: Services, glass: Glass, received: Path) -> None:
         pass
 
 
+def prepare(services: Services, glass: Glass) -> None:
+    """Make the plaintext copy that its first near tile will ask for; without one that tile says why there is none."""
+    with suppress(StorageError), opened(services, glass):
+        pass
+
+
 def tile(services: Services, glass: Glass, depth: int, column: int, row: int) -> bytes:
-    """JPEG of a tile; those of the whole slide from afar are cut from the overview. Raises NotAnImage for none."""
+    """JPEG of a tile; those of the whole slide from afar are cut from what is kept. Raises NotAnImage for none."""
     width, height = glass.size
     box, size = tile_box(width, height, depth, column, row)
-    if max(width, height) >> (depth_of(width, height) - depth) > OVERVIEW:
+    longest = max(width, height) >> (depth_of(width, height) - depth)
+    kept = next((name for name, most in SMALL.items() if longest <= most and name in glass.facts), None)
+    if kept is None:
         with opened(services, glass) as path:
             return services.decoder.tile(path, depth, column, row)
-    whole = Image.open(BytesIO(overview(services, glass)), formats=("JPEG",))
+    data = services.files.read(glass.key, glass.patient_id, str(glass.facts[kept]))
+    whole = Image.open(BytesIO(data), formats=("JPEG",))
     scale = whole.width / width, whole.height / height
     part = (box[0] * scale[0], box[1] * scale[1], (box[0] + box[2]) * scale[0], (box[1] + box[3]) * scale[1])
     return jpeg(np.asarray(whole.resize(size, Image.Resampling.BOX, box=part)))
@@ -132,10 +164,10 @@ def overview(services: Services, glass: Glass) -> bytes:
     return services.files.read(glass.key, glass.patient_id, str(glass.facts["overview"]))
 
 
-def jpeg(picture: Picture) -> bytes:
+def jpeg(picture: Picture, quality: int = QUALITY) -> bytes:
     """As tiles are packed."""
     out = BytesIO()
-    Image.fromarray(picture).save(out, "JPEG", quality=QUALITY, subsampling=0)
+    Image.fromarray(picture).save(out, "JPEG", quality=quality, subsampling=0)
     return out.getvalue()
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 
 from app import slides
 from app.auth import Caller, allow, services_of
@@ -15,12 +15,17 @@ PRIVATE = {"cache-control": "private, max-age=600"}
 
 
 @router.get("/slide")
-def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def manifest(
+    request: Request, series_id: str, later: BackgroundTasks, caller: Caller = CLINICIAN
+) -> dict[str, Any]:
     """Size, levels, micrometres to the pixel, lens, and where the tiles are."""
-    with services_of(request).database.write(caller.actor) as tx:
+    services = services_of(request)
+    with services.database.write(caller.actor) as tx:
         study, series = studies.one_series(tx, series_id, caller.user.id)
-        slides.glass_of(tx, series)
+        glass = slides.glass_of(tx, series)
         tx.record("study.read", subject=study.patient_ref, object_type="series", object_id=series_id)
+    # Who looks at it will come closer: the copy is made while the first look comes from what is kept.
+    later.add_task(slides.prepare, services, glass)
     return slides.manifest(series)
 
 

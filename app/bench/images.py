@@ -1,43 +1,37 @@
 """`make bench-images`: pictures from file to screen. Decoding beside other tools, a CT from upload to volume, planes,
-tiles of slides, and the memory of each; prints and asserts nothing."""
+slides, and the memory of each; prints and asserts nothing."""
 
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import numpy as np
-import psutil
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.pixels import pixel_array
 
+from app.bench import slides
 from app.bench.drawn_ct import JPEG_LOSSLESS, NATIVE, PIXEL_MM, SIDE, SLICE_MM, film, series
+from app.bench.measuring import Line, grown, seconds
 from app.bench.service import PORT, Client, memory, peak, prepared, running
-from app.drawn_slide import write_drawn_slide
 from app.settings import Settings
 from dicom.grid import Grid, Place
-from dicom.guard import Limits
 from dicom.reading import Instance
 from dicom.reslice import Plane, reslice
-from dicom.slides import Slide, depth_of
 from dicom.volume import Volume
 from dicom.windowing import Window
 
 SLICES, FRAMES = 500, 12
 SYNTAXES = ("native", "rle", "50", "70", "80", "90", "201")
 DCMTK = {"native": "dcmconv", "rle": "dcmdrle", "50": "dcmdjpeg", "70": "dcmdjpeg", "80": "dcmdjpls"}
-SAMPLE_SLIDE = Path(__file__).parents[2] / "tests" / "data" / "cmu_small_region.svs"
 LEFT, BACK, FEET = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, -1.0)
 TURNED = (0.8, 0.6, 0.0)
-Line = tuple[str, str]
 
 
 def measure(slices: int = SLICES) -> Iterator[Line]:
@@ -46,7 +40,8 @@ def measure(slices: int = SLICES) -> Iterator[Line]:
     for name, syntax, number in (("native", NATIVE, 1), ("JPEG lossless", JPEG_LOSSLESS, 2)):
         yield from from_upload_to_volume(name, list(series(slices, syntax, number)))
     yield from planes(slices)
-    yield from tiles()
+    yield from slides.tiles()
+    yield from slides.openings()
 
 
 def decoding(frames: int = FRAMES) -> Iterator[Line]:
@@ -71,13 +66,7 @@ def _by_pydicom(ds: Dataset, index: int) -> Any:
 
 def _rate(frames: int, decode: Callable[[int], Any]) -> float:
     """The better of two, the first of which loads what is loaded once."""
-    return max(frames / _seconds(lambda: [decode(n) for n in range(frames)]) for _ in range(2))
-
-
-def _seconds(work: Callable[[], Any]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+    return max(frames / seconds(lambda: [decode(n) for n in range(frames)]) for _ in range(2))
 
 
 def _by_dcmtk(program: str, data: bytes, frames: int) -> str:
@@ -90,7 +79,7 @@ def _by_dcmtk(program: str, data: bytes, frames: int) -> str:
         source.write_bytes(data)
         command = [found, str(source), str(target)]
         best = min(
-            _seconds(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(2)
+            seconds(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(2)
         )
         return f"{frames / best:7.0f}"
 
@@ -167,10 +156,10 @@ def planes(slices: int) -> Iterator[Line]:
     }
     for name, how in asked.items():
         with grown() as more:
-            seconds = min(_seconds(lambda how=how: reslice(volume, Plane(at=at, **how))) for _ in range(2))  # type: ignore[misc]
+            best = min(seconds(lambda how=how: reslice(volume, Plane(at=at, **how))) for _ in range(2))  # type: ignore[misc]
         cut = reslice(volume, Plane(at=at, **how))
         size = f"{cut.values.shape[1]} x {cut.values.shape[0]}"
-        yield f"plane of {size}, {name}", f"{seconds * 1000:8.0f} ms; memory +{more[0] / 1e6:.0f} MB"
+        yield f"plane of {size}, {name}", f"{best * 1000:8.0f} ms; memory +{more[0] / 1e6:.0f} MB"
 
 
 def _noise(slices: int) -> Volume:
@@ -182,53 +171,3 @@ def _noise(slices: int) -> Volume:
     return Volume(
         grid=grid, values=values, unit="HU", invert=False, window=Window(40, 400), background=-1000.0
     )
-
-
-def tiles(side: int = 12_288) -> Iterator[Line]:
-    """Tiles of 512 pixels as JPEG, at full resolution and from afar; of the formats of which there is a file."""
-    with tempfile.TemporaryDirectory(prefix="dragonfly-bench-") as folder:
-        drawn = Path(folder) / "drawn.tif"
-        write_drawn_slide(drawn, side)
-        for name, path in (("generic TIFF, drawn", drawn), ("Aperio SVS, the sample", SAMPLE_SLIDE)):
-            if not path.is_file():
-                yield f"tiles, {name}", "     (the file is not here)"
-                continue
-            with grown() as more:
-                figures = _tile_times(Slide(path, Limits()))
-            yield f"tiles, {name}", f"{figures}; memory +{more[0] / 1e6:.0f} MB"
-
-
-def _tile_times(slide: Slide) -> str:
-    parts = []
-    deepest = depth_of(slide.width, slide.height)
-    for name, depth in (("full resolution", deepest), ("a quarter", deepest - 2)):
-        factor = 1 << (deepest - depth)
-        across, down = (-(-side // factor // 512) for side in (slide.width, slide.height))
-        chosen = [(column, row) for column in range(across) for row in range(down)][
-            :: max(1, across * down // 24)
-        ]
-        times = [_seconds(lambda at=at, depth=depth: slide.tile(depth, *at)) for at in chosen]  # type: ignore[misc]
-        parts.append(f"{name} {sorted(times)[len(times) // 2] * 1000:.0f} ms")
-    slide.close()
-    return ", ".join(parts)
-
-
-@contextmanager
-def grown() -> Iterator[list[int]]:
-    """By how many bytes this process grew at most while the block ran, looked at a hundred times a second."""
-    process = psutil.Process()
-    before = process.memory_info().rss
-    most, done = [0], Event()
-
-    def watch() -> None:
-        while not done.wait(0.01):
-            most[0] = max(most[0], process.memory_info().rss - before)
-
-    watcher = Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield most
-    finally:
-        most[0] = max(most[0], process.memory_info().rss - before)
-        done.set()
-        watcher.join()

@@ -12,7 +12,7 @@ from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import psutil
@@ -119,6 +119,20 @@ class Client:
             connection.request(method, path, data, headers)
             response = connection.getresponse()
             return response.status, response.read()
+        finally:
+            connection.close()
+
+    def stream(self, method: str, path: str, source: BinaryIO, size: int) -> Any:
+        """Send a file of this many bytes without holding it."""
+        kind = {"content-type": "application/octet-stream", "content-length": str(size)}
+        connection = HTTPConnection("127.0.0.1", PORT, timeout=600)
+        try:
+            connection.request(method, path, source, {"authorization": f"Bearer {self.secret}", **kind})
+            response = connection.getresponse()
+            data = response.read()
+            if response.status >= 400:
+                raise RuntimeError(f"{method} {path} was answered {response.status}")
+            return json.loads(data)
         finally:
             connection.close()
 

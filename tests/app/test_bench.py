@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from app.bench import drawn_ct, images, run
+from app.bench import drawn_ct, images, run, slides
 from dicom.reading import Instance
 from dicom.volume import voxels_of
 
@@ -23,7 +23,7 @@ def test_every_figure_is_measured():
 
 def test_every_figure_about_pictures_is_measured():
     """Each transfer syntax beside two other tools, a CT from its last byte to its volume, planes, tiles, memory."""
-    lines = dict(images.decoding(1)) | dict(images.planes(8)) | dict(images.tiles(1024))
+    lines = dict(images.decoding(1)) | dict(images.planes(8)) | dict(slides.tiles(1024))
 
     for name in ("native", "RLE", "JPEG baseline", "JPEG lossless", "JPEG-LS", "JPEG 2000", "HTJ2K"):
         (figures,) = (value for what, value in lines.items() if f", {name}" in what)
@@ -69,3 +69,14 @@ def test_a_ct_is_followed_from_its_last_byte_to_its_volume():
 
     assert any("upload's end to first slice" in what for what in lines)
     assert any("upload's end to whole volume" in what for what in lines)
+
+
+@pytest.mark.slow
+def test_slides_are_opened_by_the_interface():
+    """The sample and a small drawn slide: upload, first look, again, without its copy, and the memory."""
+    lines = dict(slides.openings(4096))
+
+    for name in ("Aperio SVS, the sample", "TIFF of 4096 x 4096, drawn"):
+        own = {what: value for what, value in lines.items() if name in what}
+        assert sum(value.endswith(" s") for value in own.values()) == 5
+        assert sum(value.endswith(" MB") for value in own.values()) == 2

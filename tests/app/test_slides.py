@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from app import slides
+from dicom.slides import Slide
 from tests.app.conftest import settled, upload
 from tests.samples import photo, slide
 
@@ -131,17 +132,48 @@ def test_the_file_lies_sealed_and_its_copy_only_while_it_is_read(world, browser)
     assert browser.get(tile).content == first
 
 
-def test_label_and_macro_of_a_real_slide_are_nowhere(world, browser):
+@pytest.fixture(scope="module")
+def real(browser):
+    """The one series of a study of the Aperio sample."""
+    return taken_in(browser, REAL.read_bytes(), each=[{"n": 0, "block": "B7"}])["series"][0]
+
+
+def test_the_first_look_needs_no_copy_of_the_slide(world, browser, real):
+    """What fills a screen, 1110 by 1484 pixels, is cut from a kept picture, and close to what the slide itself holds."""
+    tiles = f"/api/series/{real['series_id']}/tiles"
+    world.services.copies.sweep()
+
+    shown = picture(browser.get(f"{tiles}/11/1/1"))
+    copies = list(world.services.settings.slide_copies.iterdir())
+
+    own = Slide(REAL).region((1024, 1024, 1024, 1024), (512, 512))
+    assert copies == [] and shown.shape == (512, 512, 3)
+    # Packed once as a tile, this tissue differs from itself by 3.7; another place differs by 60.
+    assert np.abs(shown.astype(int) - own.astype(int)).mean() < 8
+    assert picture(browser.get(f"{tiles}/12/1/1")).shape == (512, 512, 3)
+    assert list(world.services.settings.slide_copies.iterdir()) != []
+
+
+def test_a_slide_that_is_opened_is_made_ready_to_be_magnified(world, browser, real):
+    """The copy is made while the first look comes from what is kept, not when somebody has magnified already."""
+    world.services.copies.sweep()
+
+    browser.get(f"/api/series/{real['series_id']}/slide")
+
+    (copy,) = world.services.settings.slide_copies.rglob("0000")
+    assert copy.read_bytes() == REAL.read_bytes()
+
+
+def test_label_and_macro_of_a_real_slide_are_nowhere(browser, real):
     """Of the Aperio sample nothing that a browser can ask for shows its label or says the name on it."""
-    case = taken_in(browser, REAL.read_bytes(), each=[{"n": 0, "block": "B7"}])
-    (series,) = case["series"]
+    series = real
     manifest = browser.get(f"/api/series/{series['series_id']}/slide").json()
     whole = picture(browser.get(f"/api/series/{series['series_id']}/tiles/9/0/0"))
     thumbnail = picture(browser.get(series["thumbnail_url"]))
     frame = f"/api/instances/{manifest['instance_id']}/frames/0/rendered.png"
 
     assert (series["description"], manifest["objective"], manifest["format"]) == ("B7 H&E", 20, "aperio")
-    assert not re.search("label|macro|CMU|b414003d", str(case) + str(manifest))
+    assert not re.search("label|macro|CMU|b414003d", str(series) + str(manifest))
     # The label is white paper with black print, 387 by 463; the tissue is pink and taller than wide by a third.
     for shown in (whole, thumbnail, picture(browser.get(frame))):
         assert shown.shape[0] / shown.shape[1] == pytest.approx(2967 / 2220, rel=0.02)

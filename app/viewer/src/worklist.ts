@@ -61,6 +61,7 @@ export function mount(host: HTMLElement): () => void {
       const rows = found.studies.map(row);
       if (next) body.append(...rows);
       else keepFocus(body, rows);
+      fetchAhead(found.studies);
       count.textContent = t("ui.worklist.count", { n: found.total });
       table.hidden = !next && found.studies.length === 0;
       empty.hidden = !table.hidden;
@@ -244,4 +245,14 @@ function showEmpty(place: HTMLElement, filtered: boolean, clear: () => void, upl
       picker(uploads),
     );
   }
+}
+
+/** What the next page will run, fetched while somebody reads the list; a reading room that must fetch it opens later. */
+function fetchAhead(listed: StudyLine[]): void {
+  const fetch = () => {
+    const slides = listed.some((one) => one.modality === "SM");
+    Promise.all([import("./study"), slides && import("./slides")]).catch(() => undefined);
+  };
+  if ("requestIdleCallback" in window) window.requestIdleCallback(fetch);
+  else setTimeout(fetch, 500);
 }

@@ -22,6 +22,7 @@ export interface Place {
 
 const BAR_PX = 130;
 const KEPT_TILES = 96;
+const TILES_AT_ONCE = 6;
 const SETTLE_SECONDS = 0.25;
 const NOMINAL = 10;
 
@@ -58,7 +59,9 @@ export class SlidePane {
     this.osd = OpenSeadragon({
       element: this.tiles, prefixUrl: "", drawer: "canvas", tabIndex: -1, showNavigationControl: false, crossOriginPolicy: false,
       showNavigator: true, navigatorPosition: "TOP_RIGHT", navigatorSizeRatio: 0.16, navigatorAutoFade: false, navigatorOpacity: 1, navigatorBackground: "#000",
-      navigatorBorderColor: "#5b6f75", navigatorDisplayRegionColor: "#41b9b5", maxImageCacheCount: KEPT_TILES, imageLoaderLimit: 6,
+      navigatorBorderColor: "#5b6f75", navigatorDisplayRegionColor: "#41b9b5", maxImageCacheCount: KEPT_TILES, imageLoaderLimit: TILES_AT_ONCE,
+      // OpenSeadragon asks for one tile by frame: without a GPU, where a frame may take 100 ms, a screen would fill in seconds.
+      maxTilesPerFrame: TILES_AT_ONCE,
       animationTime: SETTLE_SECONDS, blendTime: 0, immediateRender: true, visibilityRatio: 0.4, minZoomImageRatio: 0.2, maxZoomPixelRatio: 8,
       gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true }, gestureSettingsTouch: { clickToZoom: false, dblClickToZoom: true, pinchRotate: false },
       tileSources: tileSource(manifest) as never,
