@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from app import headerless, identity, slides
+from app import headerless, identity, pyramids, slides
 from app.arrivals import Arrivals, Read, sha256_of
 from app.auth import Caller
 from app.errors import Refused
@@ -252,7 +252,7 @@ class Intake:
             own = {handle: one for handle, one in by_handle.items() if one.facts["study_instance_uid"] == uid}
             try:
                 self._take_study(receiving, uid, own, [m for m in members if m.handle in own])
-            except (StorageError, Refused) as error:
+            except (DicomError, StorageError, Refused) as error:
                 receiving.refused.append({"n": None, "code": error.code, "facts": {}})
                 self.refused(receiving, error.code)
 
@@ -285,20 +285,26 @@ class Intake:
             return file
 
         kept = list(self._sealers.map(keep, fresh))
+        new = [m for m in members if files[m.handle].sha256 not in known]
+        with services.database.read(caller.actor) as tx:
+            together = [*self._members_before(tx, owner, uid), *new]
+        paths = {handle: one.path for handle, one in files.items()}
+        cut = pyramids.known_of(services, (patient_id, key), together, paths, receiving.folder)
         with services.database.write(caller.actor) as tx:
             services.files.note(tx, patient_id, *kept)
+            pyramids.note(services, tx, patient_id, cut)
             before = self._members_before(tx, owner, uid)
-            everything = [*before, *(m for m in members if files[m.handle].sha256 not in known)]
+            everything = [*before, *new]
             if not everything:
                 tx.record(
                     "study.read", subject=tx.ref(patient_id), object_type="upload", object_id=receiving.id
                 )
                 return
             digests = {m.handle: files[m.handle].sha256 for m in members} | {
-                m.handle: m.handle[4:] for m in before
+                m.handle: m.handle.removeprefix(pyramids.OLD) for m in before
             }
             study_id, _ = studies.put(
-                tx, owner, patient_id, new_study(uid, everything, digests), study_id=receiving.study_id
+                tx, owner, patient_id, new_study(uid, everything, digests, cut), study_id=receiving.study_id
             )
             self._note_identity(tx, receiving, patient_id, study_id, len(kept))
         receiving.found.append(study_id)
@@ -336,7 +342,7 @@ class Intake:
             return []
         study = studies.get(tx, study_id, owner)
         return [
-            Member(f"old:{one.file_sha256}", one.facts)
+            Member(f"{pyramids.OLD}{one.file_sha256}", one.facts)
             for series in studies.series(tx, study)
             for one in series.instances
         ]

@@ -97,8 +97,15 @@ def with_overview(
     """What was read from a received slide, with the digests of its small pictures, which are sealed; others as they are."""
     if "slide" not in facts:
         return facts
-    width, height = facts["columns"], facts["rows"]
-    known = dict(facts["slide"])
+    return {**facts, "slide": keep_small(services, key, patient_id, received, facts["slide"])}
+
+
+def keep_small(
+    services: Services, key: bytes, patient_id: str, received: Path, slide: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a slide says of itself, with the digests of its small pictures, which are sealed here."""
+    known, largest = dict(slide), slide["levels"][0]
+    width, height = int(largest["width"]), int(largest["height"])
     for name, longest in SMALL.items():
         if name == "overview" or max(width, height) > longest:
             size = _size_at_most(width, height, longest)
@@ -106,7 +113,7 @@ def with_overview(
             small = jpeg(services.decoder.region(received, (0, 0, width, height), size), 97)
             kept = services.files.keep(key, patient_id, BytesIO(small))
             known |= {name: kept.sha256, f"{name}_bytes": kept.size}
-    return {**facts, "slide": known}
+    return known
 
 
 def _size_at_most(width: int, height: int, longest: int) -> tuple[int, int]:
@@ -127,13 +134,15 @@ def note_overview(services: Services, tx: Tx, patient_id: str, facts: Mapping[st
     )
 
 
-def adopt(services: Services, glass: Glass, received: Path) -> None:
-    """Let a received file be the copy: it was just read, and will be looked at next."""
+def adopt(services: Services, glass: Glass, *received: Path) -> None:
+    """Let received files be the copy: they were just read, and will be looked at next."""
 
     def fill(folder: Path) -> None:
-        received.rename(folder / "0000")
+        for number, one in enumerate(received):
+            one.rename(folder / f"{number:04d}")
 
-    with suppress(ScratchFull), services.copies.hold(glass.name, received.stat().st_size, fill):
+    size = sum(one.stat().st_size for one in received)
+    with suppress(ScratchFull), services.copies.hold(glass.name, size, fill):
         pass
 
 

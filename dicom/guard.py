@@ -85,6 +85,7 @@ READ = {
 }
 DEFLATED = "1.2.840.10008.1.2.1.99"
 WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+SLIDE_TILES = 1 << 20
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 ALWAYS_INFLATED = 64 << 20
 """Up to here a ratio says nothing: an empty picture shrinks a thousandfold."""
@@ -223,9 +224,11 @@ def _check_shape(dataset: Dataset, limits: Limits) -> None:
     one = rows * columns * samples * max(1, bits // 8)
     if one > limits.frame_bytes:
         raise TooLarge(what="frame", found=in_bytes(one), limit=in_bytes(limits.frame_bytes))
-    if frames > limits.frames:
-        raise TooLarge(what="frames", found=frames, limit=limits.frames)
-    if one * frames > limits.total_bytes:
+    is_slide = str(dataset.get("SOPClassUID", "")) == WHOLE_SLIDE
+    if frames > (SLIDE_TILES if is_slide else limits.frames):
+        raise TooLarge(what="frames", found=frames, limit=SLIDE_TILES if is_slide else limits.frames)
+    # Of a slide a tile is read at a time, and never all of them.
+    if one * frames > limits.total_bytes and not is_slide:
         raise TooLarge(what="total", found=in_bytes(one * frames), limit=in_bytes(limits.total_bytes))
     if "PixelData" in dataset and not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         _check_native(dataset, rows * columns * samples * bits * frames)

@@ -24,6 +24,7 @@ from dicom.header import (
 from dicom.naming import identity_of, named_in, value_of
 from dicom.text import clean
 from dicom.ultrasound import regions_of
+from dicom.whole_slide import part_of
 
 STACK_KEYWORDS = (
     "EchoNumbers",
@@ -66,6 +67,7 @@ class Inspection:
     may_hold_text: whether whose it is may be burned into the pixels (`dicom.banner`)
     text_lines: lines of letters seen in the first picture (`dicom.burned_in`); None where none were looked for
     overlays: how many planes of drawings lie over the picture; supplemental: whether it brings colors for some values
+    whole_slide: what it is of a slide (`dicom.whole_slide`); None where it is none
     warnings: codes of words, such as dicom.warning.lossy
     """
 
@@ -96,6 +98,7 @@ class Inspection:
     regions: tuple[dict[str, Any], ...] = ()
     overlays: int = 0
     supplemental: bool = False
+    whole_slide: dict[str, Any] | None = None
     burned_in_annotation: str | None = None
     may_hold_text: bool = False
     text_lines: int | None = None
@@ -122,8 +125,11 @@ def inspected(dataset: Dataset, frames: int) -> Inspection:
     thickness = numbers(group_of(dataset, 0, "PixelMeasuresSequence").get("SliceThickness"))
     instance_number = numbers_of(dataset, "InstanceNumber")
     spacing, spacing_source = spacing_of(dataset)
-    differ = frames > 1 and bool(dataset.get("PerFrameFunctionalGroupsSequence"))
-    frame_stacks, dimensions = stacks_of(dataset, frames)
+    whole_slide = part_of(dataset)
+    # Tiles of a slide are told apart by its reader; a hundred thousand of them are no slices.
+    own = 1 if whole_slide else frames
+    differ = own > 1 and bool(dataset.get("PerFrameFunctionalGroupsSequence"))
+    frame_stacks, dimensions = stacks_of(dataset, own)
     image_type = texts_of(dataset, "ImageType")
     return Inspection(
         kind="dicom",
@@ -149,10 +155,11 @@ def inspected(dataset: Dataset, frames: int) -> Inspection:
         frame_windows=tuple(_plain_window(dataset, n) for n in range(frames)) if differ else (),
         frame_stacks=frame_stacks,
         dimensions=dimensions,
-        frame_ms=_frame_ms(dataset) if frames > 1 else None,
+        frame_ms=_frame_ms(dataset) if own > 1 else None,
         regions=regions_of(dataset),
         overlays=len(overlays.planes_of(dataset)),
         supplemental=palettes.has_supplemental(dataset),
+        whole_slide=whole_slide,
         burned_in_annotation=clean(value_of(dataset, "BurnedInAnnotation")).upper() or None,
         may_hold_text=may_hold_text(dataset),
         image_type=image_type,

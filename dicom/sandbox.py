@@ -30,7 +30,7 @@ from dicom.windowing import Values, Window
 
 __all__ = ["Decoder", "Held", "ShownFrame", "Source"]
 _KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("inspect", "deidentify", "told", "scope"), "arriving"),
+    **dict.fromkeys(("inspect", "deidentify", "told", "scope", "slide"), "arriving"),
     "voxels": "filling",
 }
 """What is asked of files that arrive or leave, or in bulk; for the rest somebody waits in front of a screen."""
@@ -116,6 +116,10 @@ class Decoder:
     def laid(self, source: Source, view: View) -> bytes:
         """PNG with alpha of what lies over a frame (`dicom.render.laid`)."""
         return self._ask("laid", source, view=asdict(view))[1]
+
+    def slide(self, path: Path) -> dict[str, Any]:
+        """What a slide of several files says of itself (`Slide.facts`). path: one of them, alone in a folder with its others"""
+        return self._ask("slide", path)[0]
 
     def tile(self, slide: Path, depth: int, column: int, row: int) -> bytes:
         """JPEG of one tile of a slide's deep zoom; raises NotAnImage where the slide has none."""
@@ -346,6 +350,12 @@ def _thumbnail(source: Source, limits: Limits, longest: int) -> tuple[dict[str, 
     return {}, thumbnail(render(open_source(source, limits), View(square=True)), longest)
 
 
+def _slide(source: Path, limits: Limits) -> tuple[dict[str, Any], bytes]:
+    from dicom.slides import kept_open
+
+    return kept_open(source, limits).facts(), b""
+
+
 def _tile(source: Path, limits: Limits, depth: int, column: int, row: int) -> tuple[dict[str, Any], bytes]:
     from dicom.slides import kept_open
 
@@ -423,6 +433,7 @@ _VERBS: dict[str, Any] = {
     "laid": _laid,
     "masked": _masked,
     "thumbnail": _thumbnail,
+    "slide": _slide,
     "tile": _tile,
     "region": _region,
     "deidentify": _deidentify,

@@ -78,6 +78,10 @@ def _place(series: Series) -> tuple[int, int, str]:
 def _series(members: list[Member]) -> list[Series]:
     """One series of the header as the stacks that it is made of."""
     own = list({member.facts["sop_instance_uid"]: member for member in reversed(members)}.values())[::-1]
+    levels = [member for member in own if member.facts.get("whole_slide")]
+    if any(member.facts["whole_slide"]["is_level"] for member in levels):
+        rest = [member for member in own if not member.facts.get("whole_slide")]
+        return [*_pyramids(levels), *(_series(rest) if rest else ())]
     geometries = _stacks(own)
     stacks, told = [], []
     for geometry in geometries:
@@ -104,6 +108,30 @@ def _series(members: list[Member]) -> list[Series]:
         findings += [SeriesFinding(code) for code in codes]
         found.append(Series(key, str(ordered[0].facts["modality"]), tuple(ordered), tuple(findings)))
     return found
+
+
+def _pyramids(parts: list[Member]) -> list[Series]:
+    """The levels of each slide of a series, the largest first; its thumbnail, where there is one, last."""
+    by_uid: dict[str, list[Member]] = defaultdict(list)
+    for one in parts:
+        by_uid[one.facts["whole_slide"]["pyramid"]].append(one)
+    uid = parts[0].facts["series_instance_uid"]
+    found = []
+    for pyramid, levels in by_uid.items():
+        levels.sort(key=lambda one: (not one.facts["whole_slide"]["is_level"], -_area(one), one.handle))
+        key = uid if len(by_uid) == 1 else f"{uid}|{pyramid}"
+        found.append(Series(key, str(levels[0].facts["modality"]), tuple(levels), ()))
+    return found
+
+
+def _area(member: Member) -> int:
+    part = member.facts["whole_slide"]
+    return int(part["width"]) * int(part["height"])
+
+
+def is_slide(series: Series) -> bool:
+    """Whether its files are the levels of a slide, to be opened together."""
+    return bool((series.members[0].facts.get("whole_slide") or {}).get("is_level"))
 
 
 def _dimension(names: tuple[str, ...], count: int) -> SeriesFinding:

@@ -1,7 +1,7 @@
 """A pathology slide: its levels, regions by micrometre, tiles. Read by level, never whole.
 
 Read through OpenSlide: what it knows in one file (Aperio SVS, Hamamatsu NDPI, Leica SCN, Ventana, Philips and
-generic tiled TIFF) and DICOM whole-slide objects. Not covered: slides of several files such as MRXS and VMS.
+generic tiled TIFF) and DICOM whole-slide objects, whose levels are files of one folder. Not covered: MRXS and VMS.
 Label and macro images are never opened: there is no way to them from here, because they carry what somebody wrote
 on the glass.
 """
@@ -136,11 +136,20 @@ class Slide:
         except ValueError:
             return None
 
+    def facts(self) -> dict[str, Any]:
+        """Format, levels, um_per_pixel (x, y) or None, objective or None."""
+        vendor = str(self._opened.properties.get(openslide.PROPERTY_NAME_VENDOR, ""))
+        return {
+            "format": _VENDORS.get(vendor, vendor),
+            "levels": [asdict(level) for level in self.levels],
+            "um_per_pixel": list(self.um_per_pixel) if self.um_per_pixel else None,
+            "objective": self.objective,
+        }
+
     def inspect(self) -> SlideInspection:
         """Size, levels and resolution; the UID is derived from the content, so that the same slide is known again."""
         with self.path.open("rb") as stream:
             uid = uid_of_digest(hashlib.file_digest(stream, "sha256").digest())
-        vendor = str(self._opened.properties.get(openslide.PROPERTY_NAME_VENDOR, ""))
         um = self.um_per_pixel
         return SlideInspection(
             kind="slide",
@@ -153,12 +162,7 @@ class Slide:
             series_instance_uid=uid,
             study_instance_uid=uid,
             spacing_mm=(um[1] / 1000, um[0] / 1000) if um else None,
-            slide={
-                "format": _VENDORS.get(vendor, vendor),
-                "levels": [asdict(level) for level in self.levels],
-                "um_per_pixel": list(um) if um else None,
-                "objective": self.objective,
-            },
+            slide=self.facts(),
         )
 
     def told(self) -> list[dict[str, Any]]:

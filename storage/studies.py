@@ -172,6 +172,9 @@ def _put_series(tx: Tx, study: StudyRow, wanted: Sequence[NewSeries]) -> int:
                 instance.facts = _sealed(tx, study.patient_id, instance.id, file.facts)
                 known[name] = instance
                 added += 1
+            elif file.facts.get("whole_slide") and "slide" in file.facts:
+                # What is known of a slide of several files grows with the levels that arrive later.
+                instance.facts = _sealed(tx, study.patient_id, instance.id, file.facts)
             instance.series_id = row.id
             tx.session.add(instance)
             places.setdefault(row.id, {})[instance.id] = instance

@@ -121,7 +121,8 @@ def _series_json(series: Series, language: str) -> dict[str, Any]:
         "modality": series.modality,
         "description": str(series.facts.get("description") or ""),
         "number": int(number) if number.lstrip("-").isdigit() else None,
-        "count": sum(one.frames for one in series.instances),
+        # The files of a slide are its levels, and one picture to whoever reads it.
+        "count": 1 if "slide" in series.instances[0].facts else sum(one.frames for one in series.instances),
         "thumbnail_url": f"/api/series/{series.id}/thumbnail",
         "slide": "slide" in series.instances[0].facts,
         **{name: str(series.facts.get(name) or "") for name in ("specimen", "block", "stain")},
