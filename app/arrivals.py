@@ -49,7 +49,7 @@ class Arrivals:
     def read(self, path: Path, sha256: str = "") -> Outcome:
         """What one file is, or why it cannot be taken; sha256: where it is known already."""
         try:
-            facts = self.services.decoder.inspect(path)
+            facts = self.services.decoder.inspect(path, sha256)
         except DicomError as error:
             return error
         return Read(path, facts, sha256 or sha256_of(path))

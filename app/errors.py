@@ -50,6 +50,8 @@ STATUS = {
     "app.identity_missing": 409,
     "app.checklist": 409,
     "app.upload_state": 409,
+    "app.upload_part": 409,
+    "app.upload_unfinished": 409,
     "identity.in_file": 422,
     "identity.in_details": 422,
     **{

@@ -5,7 +5,7 @@ runs in a thread of its own, so that an upload never holds up a page.
 """
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -34,6 +34,8 @@ log = structlog.get_logger()
 SEALERS = 4
 PATIENCE = timedelta(hours=1)
 """An upload nobody sends to and nobody describes for this long is given up; its plaintext leaves the disk."""
+PARTS_PATIENCE = timedelta(hours=24)
+"""The same of one whose files come in parts: a slide that broke off in the evening is gone on with in the morning."""
 
 
 class Intake:
@@ -54,16 +56,24 @@ class Intake:
         self._readers.shutdown(wait=True, cancel_futures=True)
         self._sealers.shutdown(wait=True)
 
-    def begin(self, caller: Caller, files: int, size: int, *, look_first: bool = False) -> str:
+    def begin(
+        self, caller: Caller, files: int, size: int, *, look_first: bool = False, sizes: Sequence[int] = ()
+    ) -> str:
         """Open an upload; raises Refused over the limits.
 
         look_first: the person wants to see what the files tell of the patient before anything is kept
+        sizes: of each file, where large ones are to come in parts
         """
         settings = self.services.settings
+        most = settings.upload_slide_bytes if sizes else settings.upload_bytes
         if not 0 < files <= settings.upload_files:
             raise Refused("app.upload_too_large", what="files", limit=settings.upload_files)
-        if not 0 <= size <= settings.upload_bytes:
-            raise Refused("app.upload_too_large", what="bytes", limit=settings.upload_bytes)
+        if not 0 <= size <= most:
+            raise Refused("app.upload_too_large", what="bytes", limit=most)
+        if sizes and (len(sizes) != files or sum(sizes) != size):
+            raise Refused("app.invalid", what="sizes")
+        if sizes and shutil.disk_usage(settings.data_dir).free < size:
+            raise Refused("storage.disk_full")
         with self.services.database.write(caller.actor) as tx:
             upload = uploads.begin(tx, files=files, size=size)
         folder = self.services.settings.scratch / upload.id
@@ -76,8 +86,14 @@ class Intake:
             self.services.database.clock(),
             settings.identity,
             Lens() if look_first else None,
+            tuple(sizes),
         )
         return upload.id
+
+    def unfinished(self, caller: Caller) -> list[Receiving]:
+        """The caller's uploads that may be gone on with: those whose files come in parts, oldest first."""
+        found = [one for one in self.uploads.values() if one.caller.user.id == caller.user.id]
+        return [one for one in found if one.sizes and one.state == "receiving"]
 
     def mine(self, caller: Caller, upload_id: str) -> Receiving:
         """The caller's upload while this process knows it; raises NotFound, Refused."""
@@ -106,10 +122,9 @@ class Intake:
         """Discard uploads that nobody sends to or describes any more."""
         now = self.services.database.clock()
         for one in list(self.uploads.values()):
-            if (
-                one.state in ("receiving", "needs_decision", "needs_details")
-                and now - one.heard_at > PATIENCE
-            ):
+            patience = PARTS_PATIENCE if one.sizes else PATIENCE
+            waits = one.state in ("receiving", "needs_decision", "needs_details")
+            if waits and now - one.heard_at > patience:
                 self.discard(one)
 
     def finish(self, receiving: Receiving, study_id: str | None) -> None:
@@ -117,6 +132,8 @@ class Intake:
         with self._lock:
             if receiving.state != "receiving":
                 raise Refused("app.upload_state")
+            if any(number not in receiving.received for number in receiving.parts):
+                raise Refused("app.upload_unfinished")
             receiving.study_id, receiving.state = study_id, "reading"
         self._note(receiving)
         self._readers.submit(self._guarded, receiving, self._read_all)

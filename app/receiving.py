@@ -1,5 +1,6 @@
 """An upload under way: where its files lie and what was found so far; lives in the process that takes it in."""
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,22 @@ FoundFile = tuple[int, Path, dict[str, Any]]
 
 
 @dataclass
+class Partial:
+    """A file that arrives in parts, one after the other.
+
+    of: all of its bytes; kept: those that are here; digest: of these
+    head, head_bytes: digest and size of its first part, by which its sender knows the file again after a reload
+    """
+
+    of: int
+    kept: int = 0
+    digest: Any = field(default_factory=hashlib.sha256)
+    head: str = ""
+    head_bytes: int = 0
+    busy: bool = False
+
+
+@dataclass
 class Receiving:
     """One upload.
 
@@ -21,6 +38,7 @@ class Receiving:
     lens: what was found of identity, where the person wants to see it before anything is kept
     waiting: files that were read and wait for the person's decision, by the number they were sent under
     pictures: those without a header, which wait for what a person says of them
+    sizes: of each announced file, where they may come in parts; parts: those of which some has come
     """
 
     id: str
@@ -30,6 +48,8 @@ class Receiving:
     heard_at: datetime
     rule: str
     lens: Lens | None = None
+    sizes: tuple[int, ...] = ()
+    parts: dict[int, Partial] = field(default_factory=dict)
     received: dict[int, int] = field(default_factory=dict)
     ahead: Ahead = field(default_factory=Ahead)
     study_id: str | None = None
@@ -44,11 +64,16 @@ class Receiving:
     good: list[Read] = field(default_factory=list)
     pictures: list[FoundFile] = field(default_factory=list)
 
+    @property
+    def under_way(self) -> int:
+        """Bytes of files of which only some parts are here."""
+        return sum(one.kept for number, one in self.parts.items() if number not in self.received)
+
     def progress(self) -> dict[str, Any]:
         """Counts and ids of an upload; no names."""
         return {
             "announced": self.announced,
-            "received": {"files": len(self.received), "bytes": sum(self.received.values())},
+            "received": {"files": len(self.received), "bytes": sum(self.received.values()) + self.under_way},
             "read": {"done": self.read, "total": self.total},
             "studies": list(dict.fromkeys(self.found)),
             "pictures": [

@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     upload_files: int = Field(5000, description="Most files in one upload.")
     upload_bytes: int = Field(4 << 30, description="Most bytes in one upload.")
     upload_file_bytes: int = Field(2 << 30, description="Most bytes in one file.")
+    upload_slide_bytes: int = Field(
+        64 << 30,
+        description="Most bytes of an upload whose large files are sent in parts and may be resumed: slides.",
+    )
     slide_copies_bytes: int = Field(
         64 << 30,
         description="Most bytes of plaintext copies of slides that are being read; wiped when unused.",

@@ -80,9 +80,12 @@ class Decoder:
         """End every process; one that is at work ends when its answer is there."""
         self.pool.close()
 
-    def inspect(self, source: Source) -> dict[str, Any]:
-        """What the file says of itself (`Inspection` as plain JSON); one frame was decoded to be sure of it."""
-        return self._ask("inspect", source)[0]
+    def inspect(self, source: Source, sha256: str = "") -> dict[str, Any]:
+        """What the file says of itself (`Inspection` as plain JSON); one frame was decoded to be sure of it.
+
+        sha256: its digest, where it is known already
+        """
+        return self._ask("inspect", source, sha256=sha256)[0]
 
     def frame(self, source: Source, index: int = 0) -> ShownFrame:
         """One frame after the modality step."""
@@ -269,12 +272,14 @@ def open_source(source: Any, limits: Limits) -> Any:
     return Photo(source, limits) if is_photo(head) and head[128:132] != b"DICM" else Instance(source, limits)
 
 
-def _inspect(source: Source, limits: Limits) -> tuple[dict[str, Any], bytes]:
+def _inspect(source: Source, limits: Limits, sha256: str) -> tuple[dict[str, Any], bytes]:
     from dicom.burned_in import LOOKED_AT, lines_of
     from dicom.render import render
+    from dicom.slides import Slide
 
     opened = open_source(source, limits)
-    facts = opened.inspect().as_json()
+    known = opened.inspect(sha256) if isinstance(opened, Slide) else opened.inspect()
+    facts = known.as_json()
     if facts["modality"] in LOOKED_AT or facts["kind"] == "photo":
         shown = render(opened, View())
         facts["text_lines"] = len(lines_of(shown.astype(np.float32).mean(axis=2)))

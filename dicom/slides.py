@@ -146,10 +146,15 @@ class Slide:
             "objective": self.objective,
         }
 
-    def inspect(self) -> SlideInspection:
-        """Size, levels and resolution; the UID is derived from the content, so that the same slide is known again."""
-        with self.path.open("rb") as stream:
-            uid = uid_of_digest(hashlib.file_digest(stream, "sha256").digest())
+    def inspect(self, sha256: str = "") -> SlideInspection:
+        """Size, levels and resolution; the UID is derived from the content, so that the same slide is known again.
+
+        sha256: of the file, where it is known already: many gigabytes take longer than a process is given
+        """
+        if not sha256:
+            with self.path.open("rb") as stream:
+                sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        uid = uid_of_digest(bytes.fromhex(sha256))
         um = self.um_per_pixel
         return SlideInspection(
             kind="slide",

@@ -11,6 +11,7 @@ from app.api import (
     health,
     marks,
     papers,
+    parts,
     releases,
     reports,
     review,
@@ -26,6 +27,7 @@ from app.api import (
 ROUTERS: tuple[APIRouter, ...] = (
     session.router,
     uploads.router,
+    parts.router,
     studies.router,
     marks.router,
     frames.router,

@@ -33,11 +33,15 @@ Day = Annotated[date, PlainSerializer(date.isoformat, return_type=str)]
 
 
 class Announced(BaseModel):
-    """How much will come, and whether its sender wants to see what it tells of the patient before it is kept."""
+    """How much will come, and whether its sender wants to see what it tells of the patient before it is kept.
+
+    sizes: bytes of each file, where large ones are to come in parts
+    """
 
     files: int = Field(ge=1)
     bytes: int = Field(ge=0)
     look_first: bool = False
+    sizes: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list, max_length=20_000)
 
 
 class Finished(BaseModel):
@@ -88,7 +92,7 @@ def intake_of(request: Request) -> Intake:
 def begin(request: Request, announced: Announced, caller: Caller = CLINICIAN) -> dict[str, str]:
     """Announce an upload."""
     upload_id = intake_of(request).begin(
-        caller, announced.files, announced.bytes, look_first=announced.look_first
+        caller, announced.files, announced.bytes, look_first=announced.look_first, sizes=announced.sizes
     )
     return {"upload_id": upload_id}
 
@@ -101,7 +105,7 @@ async def send(request: Request, upload_id: str, number: int, caller: Caller = C
     if receiving.state != "receiving" or not 0 <= number < receiving.announced["files"]:
         raise Refused("app.upload_state")
     limit = services_of(request).settings.upload_file_bytes
-    room = receiving.announced["bytes"] + SLACK - sum(receiving.received.values())
+    room = receiving.announced["bytes"] + SLACK - sum(receiving.received.values()) - receiving.under_way
     room = min(limit, room + receiving.received.get(number, 0))
     path = receiving.folder / f"{number:06d}"
     part = receiving.folder / f"{number:06d}.{secrets.token_hex(4)}.part"

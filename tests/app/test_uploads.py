@@ -416,10 +416,10 @@ def test_an_upload_that_is_cancelled_while_it_is_read_stops(world, monkeypatch):
     kind = type(world.services.decoder)
     inspect = kind.inspect
 
-    def slow(decoder, source):
+    def slow(decoder, source, *more):
         begun.set()
         assert go_on.wait(20)
-        return inspect(decoder, source)
+        return inspect(decoder, source, *more)
 
     monkeypatch.setattr(kind, "inspect", slow)
     upload_id = upload(browser, *ct_series(3))
@@ -457,7 +457,9 @@ def test_files_are_read_while_others_arrive(world, monkeypatch):
     browser = world.sign_in("clinician")
     decoder, read = world.services.decoder, []
     inspect = decoder.inspect
-    monkeypatch.setattr(type(decoder), "inspect", lambda self, path: read.append(path.name) or inspect(path))
+    monkeypatch.setattr(
+        type(decoder), "inspect", lambda self, path, *more: read.append(path.name) or inspect(path, *more)
+    )
     upload_id = upload(browser, *ct_series(3, study="61"), finish=False)
     end = time.monotonic() + 30
     while len(read) < 3 and time.monotonic() < end:
