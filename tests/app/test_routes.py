@@ -159,7 +159,7 @@ def _browser(world: Any, who: str) -> Any:
     return world.sign_in("clinician" if who == "other" else who)
 
 
-def _looked(held: Holdings, routes: list[tuple[str, str]]) -> dict[str, tuple[int, bytes]]:
+def _looked(held: Holdings, routes: list[tuple[str, str]]) -> dict[str, tuple[str, bytes]]:
     """The owner's things as the owner sees them."""
     paths = [
         p
@@ -170,7 +170,8 @@ def _looked(held: Holdings, routes: list[tuple[str, str]]) -> dict[str, tuple[in
         p for p in paths if not p.startswith("/api/review") and not p.endswith((".zip", "/pdf", "/stream"))
     ]
     found = {path: held.browser.get(held.path("GET", path) + QUERIES.get(path, "")) for path in own}
-    return {path: (one.status_code, one.content) for path, one in found.items()}
+    # A refusal carries a reference of its own each time.
+    return {path: (told(one), one.content if one.is_success else b"") for path, one in found.items()}
 
 
 def told(answer: Any) -> str:
