@@ -105,6 +105,7 @@ QUERIES = {
         ("/api/series/{series_id}/plane", "/api/series/{series_id}/plane.png"),
         "?at=0,0,2.5&right=1,0,0&down=0,1,0",
     ),
+    "/api/uploads/{upload_id}/parts/{number}": "?offset=0",
 }
 
 
