@@ -21,9 +21,17 @@ class Postgres:
 
     port: int
     folder: Path
+    control: tuple[str, ...] = ()
+    """The command that starts it, but for its last word."""
 
     def url(self, name: str) -> str:
         return f"postgresql+psycopg://dragonfly@127.0.0.1:{self.port}/{name}"
+
+    def restart_at_once(self) -> None:
+        """As after a power cut of the database's machine: nothing is finished, and it recovers from its log."""
+        subprocess.run(
+            [*self.control, "-m", "immediate", "restart"], check=True, capture_output=True, cwd="/"
+        )
 
     def new_database(self) -> str:
         name = f"test_{uuid.uuid4().hex[:12]}"
@@ -65,9 +73,10 @@ def postgres() -> Iterator[Postgres]:
         "--locale=C",
     )
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=120"
-    run(programs[-1] / "pg_ctl", "-D", folder / "data", "-w", "-o", options, "-l", folder / "log", "start")
+    control = (programs[-1] / "pg_ctl", "-D", folder / "data", "-w", "-o", options, "-l", folder / "log")
+    run(*control, "start")
     try:
-        yield Postgres(port, folder)
+        yield Postgres(port, folder, (*as_user, *map(str, control)))
     finally:
         run(programs[-1] / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)

@@ -41,6 +41,8 @@ class Trace:
 
     root: str
     steps: list[Step] = field(default_factory=list)
+    full: str = ""
+    """What the names end in of the databases and journals that cannot be written any more."""
     lies: bool = False
     """Whether it is a disk that says "durable" and does nothing: the control of the check itself."""
 

@@ -10,14 +10,15 @@ from ctypes import POINTER, c_char_p, c_int, c_int64, c_void_p
 from typing import Any, Protocol
 
 OPEN_MAIN_DB, OPEN_MAIN_JOURNAL, OPEN_WAL = 0x100, 0x800, 0x80000
-OK, IOERR = 0, 10
+OK, IOERR, FULL = 0, 10, 13
 LIBRARY = "libsqlite3.so.0"
 
 
 class Trace(Protocol):
-    """Whoever is told."""
+    """Whoever is told, and says where the disk is full."""
 
     steps: list[Any]
+    full: str
 
     def holds(self, path: str) -> bool: ...
 
@@ -117,6 +118,8 @@ class _Watch:
             methods, before = Methods.from_buffer_copy(usual.contents), usual.contents
 
             def write(file: int, data: int, size: int, place: int) -> int:
+                if self.trace.full and self._paths[file].endswith(self.trace.full):
+                    return FULL
                 self.trace.note("write", self._paths[file], place, ctypes.string_at(data, size))
                 return before.write(file, data, size, place)
 

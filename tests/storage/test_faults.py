@@ -2,8 +2,11 @@
 
 import multiprocessing
 import os
+import random
 import signal
 import threading
+import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -187,3 +190,35 @@ def test_an_erased_key_is_gone_from_the_file_too(sqlite, passwords, tmp_path):
 
     kept = b"".join(file.read_bytes() for file in tmp_path.glob("small.db*"))
     assert wrapped not in kept
+
+
+def test_a_clock_that_jumps_about_is_told_and_breaks_nothing(database, clinician, clock, monkeypatch):
+    """Steps of a second, jumps of an hour, a leap second, the change to summer time; in another zone of the day."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    chance, behind, latest = random.Random(1), 0, clock.now
+    moments = [
+        datetime(2026, 12, 31, 23, 59, 59, 900_000, tzinfo=UTC),  # a leap second would follow
+        datetime(2027, 1, 1, 0, 0, 0, 100_000, tzinfo=UTC),
+        datetime(2027, 3, 14, 6, 59, 59, tzinfo=UTC),  # summer time begins in New York a second later
+        datetime(2027, 3, 14, 7, 0, 1, tzinfo=UTC),
+        datetime(2027, 11, 7, 5, 30, tzinfo=UTC),  # and its end has this hour twice
+        datetime(2027, 11, 7, 6, 30, tzinfo=UTC),
+    ]
+    try:
+        for turn in range(60):
+            if turn % 10 == 5:
+                clock.now = moments[turn // 10]
+            else:
+                clock.advance(seconds=chance.choice((-3600, -1, 1, 1, 7, 3600)))
+            behind += latest - clock.now > timedelta(seconds=2)
+            latest = max(latest, clock.now)
+            with database.write(clinician) as tx:
+                tx.record("study.read")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    verdict = verdict_of(database)
+    assert verdict.status == 0, verdict
+    assert behind > 10 and any(f"earlier entry {behind} times" in line for line in verdict.lines)

@@ -1,0 +1,38 @@
+"""No room at each place where SQLite writes: a plain error, nothing half-done, and it goes on by itself afterwards."""
+
+import pytest
+
+from app.settings import Settings
+from app.wiring import SYSTEM, open_services
+from storage.audit.log import standing
+from storage.errors import DiskFull
+from tests.fault.disk import recorded
+from tests.fault.ward import CHEAP, record_complaints
+
+
+@pytest.mark.parametrize("place", ["-wal", ".db"])
+def test_a_disk_that_is_full_in_one_place_is_a_plain_error_and_passes(tmp_path, place):
+    """The log verifies while there is no room, nobody was told of anything that is gone, and no hand is needed.
+
+    Without room for the database itself its log of writes grows on, so that nothing is refused until it must be.
+    """
+    told, refused = [], 0
+    (tmp_path / "data").mkdir(mode=0o700)
+    with recorded(tmp_path / "data") as disk:
+        services = open_services(Settings(data_dir=tmp_path / "data", decoders=1), passwords=CHEAP)
+        database = services.database
+        for turn in range(60):
+            disk.full = place if 20 <= turn < 40 else ""
+            try:
+                with database.write(SYSTEM) as tx:
+                    tx.record("system.read", filler="x" * 3000)
+                with database.read(SYSTEM) as tx:
+                    now = standing(tx.session)
+                told.append({"size": now.size, "root": now.root})
+            except DiskFull:
+                refused += 1
+            if turn == 39:
+                assert record_complaints(database, told) == []
+        assert len(told) + refused == 60 and (refused == 20 if place == "-wal" else refused == 0)
+        assert record_complaints(database, told) == []
+        services.close()
