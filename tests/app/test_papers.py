@@ -6,6 +6,8 @@ import pytest
 
 from app import papers
 from app.papers import Code
+from app.wiring import SYSTEM
+from storage.verifier import CLEAN, TAMPERED, verify
 from tests.app.conftest import PASSWORD, settled, upload
 from tests.app.test_reading import drafted, signed
 
@@ -63,6 +65,41 @@ def test_a_paper_is_genuine_until_something_newer_is_signed(world, paper):
     assert later["verdict"] == "superseded" and later["newer"]["entry"] > found["left"]["entry"]
     fresh = browser.get(f"/api/reports/{report['id']}/pdf").content
     assert asked(browser, fresh)["verdict"] == "genuine"
+
+
+def changes_noticed(world, paper, folder, places):
+    """What the verifier says of the paper as it is, and the places at which a change went unnoticed."""
+    browser, report, _ = paper
+    data = browser.get(f"/api/reports/{report['id']}/pdf").content
+    database, (log, file) = world.services.database, (folder / "log.jsonl", folder / "paper.pdf")
+    log.write_bytes(b"".join(database.export_log(SYSTEM)))
+    public = database.audit_keys.public_pem
+    file.write_bytes(data)
+    untouched, unnoticed = verify(log, public, paper=file), []
+    for place in places(len(data)):
+        file.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        verdict = verify(log, public, paper=file)
+        if verdict.status != TAMPERED or "never left" not in verdict.lines[0]:
+            unnoticed.append(place)
+    return untouched, unnoticed
+
+
+def test_a_change_of_a_byte_is_noticed_by_the_offline_verifier(world, paper, tmp_path):
+    """Given the exported log, which holds the digest of what left: at the ends and at places in between."""
+    untouched, unnoticed = changes_noticed(
+        world, paper, tmp_path, lambda size: [0, size - 1, *range(17, size, size // 40)]
+    )
+
+    assert untouched.status == CLEAN and any("left as it is" in line for line in untouched.lines)
+    assert unnoticed == []
+
+
+@pytest.mark.slow
+def test_a_change_of_every_single_byte_is_noticed_by_the_offline_verifier(world, paper, tmp_path):
+    """The same for each byte of a signed report."""
+    untouched, unnoticed = changes_noticed(world, paper, tmp_path, range)
+
+    assert untouched.status == CLEAN and unnoticed == []
 
 
 def test_a_changed_byte_is_altered_and_another_file_unknown(world, paper):
