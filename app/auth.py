@@ -1,16 +1,19 @@
 """Who is asking and what they may do: a session cookie for people, a token for programs."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Depends, Request
+from pydantic import Field
 
 from app.errors import Refused
 from app.wiring import Services
-from storage import sessions, tokens, users
+from storage import factors, sessions, tokens, users
 from storage.database import Actor
 from storage.users import Role, User
 
 COOKIE = "__Host-dragonfly"
+CODE: Any = Field("", max_length=60, description="Of the second factor, where one is set up.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +73,21 @@ def identify(
     return Caller(user=found.user, csrf=found.csrf, digest=found.digest, ip=ip)
 
 
-def confirm(services: Services, caller: Caller, password: str) -> None:
-    """That it is still the caller who sits there; raises Refused for a wrong password, TooManyTries."""
+def confirm(services: Services, caller: Caller, password: str, code: str = "") -> None:
+    """That it is still the caller who sits there: their password and, with a second factor, a code.
+
+    raises: Refused for a code that is missing or wrong and for a wrong password, TooManyTries
+    """
+    with services.database.read(caller.actor) as tx:
+        enrolled = factors.of(tx, caller.user.id).enrolled
+    if enrolled and not code.strip():
+        raise Refused("app.code_needed")
     if not users.confirm(
         services.database, caller.actor, services.passwords, caller.user.id, password, caller.ip
     ):
         raise Refused("app.wrong_password")
+    if enrolled and not factors.check(services.database, caller.actor, caller.user.id, code):
+        raise Refused("app.wrong_code")
 
 
 def services_of(request: Request) -> Services:

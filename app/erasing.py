@@ -15,13 +15,13 @@ def ask(services: Services, caller: Caller, study_id: str, reason: Reason) -> st
         return erasures.ask(tx, study.patient_id, reason)
 
 
-def decide(services: Services, caller: Caller, erasure_id: str, password: str) -> int:
+def decide(services: Services, caller: Caller, erasure_id: str, password: str, code: str = "") -> int:
     """Erase as a second person, who has just given their password; returns how many rows of the patient are gone.
 
     The key goes first and with the record's entry: from then on all is noise, whatever happens to what follows.
     raises: Refused, Held, SecondPerson, Conflict
     """
-    confirm(services, caller, password)
+    confirm(services, caller, password, code)
     with services.database.write(caller.actor) as tx:
         erased = erasures.confirm(tx, erasure_id)
         copies = [

@@ -27,6 +27,7 @@ def _rule(methods: str, path: str, roles: tuple[str, ...] | None) -> Rule:
 POLICY: tuple[Rule, ...] = (
     _rule("GET", "/", None),
     _rule("GET POST", "/login", None),
+    _rule("GET POST", "/login/code", None),
     _rule("GET", "/health", None),
     _rule("GET", "/ready", None),
     _rule("GET", "/favicon.ico", None),
@@ -36,6 +37,12 @@ POLICY: tuple[Rule, ...] = (
     _rule("POST", "/logout", ALL),
     _rule("GET PATCH", "/api/session", ALL),
     _rule("GET", "/api/words", ALL),
+    _rule("GET DELETE", "/api/account/sessions", ALL),
+    _rule("DELETE", "/api/account/sessions/{session_id}", ALL),
+    _rule("GET POST", "/api/account/factor", ALL),
+    _rule("POST", "/api/account/factor/confirm", ALL),
+    _rule("POST", "/api/account/factor/recovery", ALL),
+    _rule("POST", "/api/account/factor/remove", ALL),
     _rule("GET", "/api/status", ALL),
     _rule("GET", "/api/about", ALL),
     _rule("GET", "/openapi.json", ALL),
@@ -110,6 +117,8 @@ POLICY: tuple[Rule, ...] = (
     _rule("GET", "/api/audit/public-key", (U,)),
     _rule("GET POST", "/api/users", (A,)),
     _rule("PATCH", "/api/users/{user_id}", (A,)),
+    _rule("POST", "/api/users/{user_id}/sign-out", (A,)),
+    _rule("POST", "/api/users/{user_id}/factor/remove", (A,)),
     _rule("GET POST", "/api/tokens", ALL),
     _rule("DELETE", "/api/tokens/{token_id}", ALL),
     _rule("GET", "/api/system", (A,)),
@@ -122,10 +131,10 @@ HOMES = {C: "/app/", R: "/research/", A: "/admin/", U: "/audit/"}
 
 # Of Gradio's some eighty routes a page needs these; its queue, uploads and file cache are never reached.
 PAGES = {
-    "/app/": ("", "study", "paper", "about"),
-    "/research/": ("", "read", "paper", "about"),
-    "/admin/": ("", "erasures", "system", "paper", "about"),
-    "/audit/": ("", "paper", "about"),
+    "/app/": ("", "study", "paper", "account", "about"),
+    "/research/": ("", "read", "paper", "account", "about"),
+    "/admin/": ("", "erasures", "system", "paper", "account", "about"),
+    "/audit/": ("", "paper", "account", "about"),
 }
 SHELL = re.compile(r"^(theme\.css|(assets|static)/.+)$")
 

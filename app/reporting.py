@@ -157,7 +157,13 @@ def lines_before_signing(tx: Tx, study: Study, report: Report) -> list[checklist
 
 
 def sign(
-    services: Services, caller: Caller, report_id: str, version: int, password: str, acknowledged: list[str]
+    services: Services,
+    caller: Caller,
+    report_id: str,
+    version: int,
+    password: str,
+    acknowledged: list[str],
+    code: str = "",
 ) -> Report:
     """Sign as the caller, who has just given their password and seen every warning.
 
@@ -177,7 +183,7 @@ def sign(
     unseen = [line.code for line in lines if line.level == "warn" and line.code not in acknowledged]
     if blocking or unseen:
         raise Refused("app.checklist", what=", ".join(sorted({*blocking, *unseen})))
-    confirm(services, caller, password)
+    confirm(services, caller, password, code)
     with services.database.write(caller.actor) as tx:
         study = study_of(tx, report_id, caller)
         return reports.sign(tx, study, report_id, version, sorted(set(acknowledged)))
@@ -189,11 +195,13 @@ def preliminary(services: Services, caller: Caller, report_id: str, version: int
         return reports.set_preliminary(tx, study_of(tx, report_id, caller), report_id, version)
 
 
-def amend(services: Services, caller: Caller, report_id: str, text: str, password: str) -> Report:
+def amend(
+    services: Services, caller: Caller, report_id: str, text: str, password: str, code: str = ""
+) -> Report:
     """Add a signed addendum; raises Refused for a wrong password or no text."""
     if not text.strip():
         raise Refused("app.invalid", what="text")
-    confirm(services, caller, password)
+    confirm(services, caller, password, code)
     with services.database.write(caller.actor) as tx:
         return reports.add_addendum(tx, study_of(tx, report_id, caller), report_id, limited(text.strip()))
 

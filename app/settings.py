@@ -59,6 +59,11 @@ class Settings(BaseSettings):
     department: str = Field("Department of Radiology", description="Department in the letterhead.")
     session_idle_minutes: int = Field(15, description="Minutes without use after which a session ends.")
     session_hours: int = Field(12, description="Hours after which a session ends in any case.")
+    second_factor: str = Field(
+        "",
+        pattern="^((clinician|researcher|admin|auditor)(,(clinician|researcher|admin|auditor))*)?$",
+        description="Roles that sign in with a code of an authenticator as well, separated by commas; the others may.",
+    )
     upload_files: int = Field(5000, description="Most files in one upload.")
     upload_bytes: int = Field(4 << 30, description="Most bytes in one upload.")
     upload_file_bytes: int = Field(2 << 30, description="Most bytes in one file.")

@@ -18,6 +18,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -89,6 +90,29 @@ class SessionRow(Base):
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    device: Mapped[str] = mapped_column(String(120), default="", server_default="")
+    ip: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    waiting: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+
+
+class SecondFactorRow(Base):
+    """The sealed secret of an authenticator, and the last half minute whose code was taken."""
+
+    __tablename__ = "second_factors"
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    secret: Mapped[bytes]
+    created_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+    last_step: Mapped[int] = mapped_column(BigInteger)
+
+
+class RecoveryCodeRow(Base):
+    """A code that stands in for the authenticator once; only its keyed digest is kept."""
+
+    __tablename__ = "recovery_codes"
+    digest: Mapped[str] = mapped_column(Digest, primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    used_at: Mapped[datetime | None]
 
 
 class TokenRow(Base):

@@ -1,30 +1,27 @@
 """People: who they are, their one role, their password, what they prefer.
 
 Passwords are argon2id over the NFC form (a Hangul password typed on another system has other bytes).
-Wrong tries make the next one wait longer and longer, and never lock an account for good: a stranger
-could lock out a ward. A try counts as wrong before it is checked, so that many at once gain nothing, and is
-checked outside the change, so that guessing holds up nobody else's.
+Wrong tries make the next one wait longer and longer (`storage.tries`), and never lock an account for good: a
+stranger could lock out a ward. A password is checked outside the change, so that guessing holds up nobody else's.
 """
 
-import math
 import threading
 import unicodedata
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import func, select
 
+from storage import tries
 from storage.database import Actor, Database, Tx, new_id
-from storage.errors import Conflict, LastAdmin, NameTaken, NotFound, PasswordTooShort, TooManyTries
-from storage.rows import SessionRow, SignInTryRow, UserRow
+from storage.errors import LastAdmin, NameTaken, NotFound, PasswordTooShort
+from storage.rows import SessionRow, UserRow
 
 Role = Literal["clinician", "researcher", "admin", "auditor"]
 ROLES: tuple[Role, ...] = ("clinician", "researcher", "admin", "auditor")
 SHORTEST_PASSWORD = 10
-FREE_TRIES, LONGEST_WAIT = 3, timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +120,7 @@ def sign_in(
             tx.record("session.refused", object_type="user", object_id=attempt.user_id, outcome="failure")
         return None
     assert attempt.user_id is not None and attempt.kept is not None
-    with database.keep_house(actor) as tx:
-        if (tries := tx.session.get(SignInTryRow, attempt.account)) is not None:
-            tx.session.delete(tries)
+    tries.forget(database, actor, attempt.account)
     if passwords.outdated(attempt.kept):
         stronger = passwords.hash(password)
         with database.write(actor) as tx:
@@ -147,30 +142,14 @@ def confirm(
 
 
 def _begin_try(database: Database, actor: Actor, username: str, network: str) -> _Try:
-    for first in (True, False):
-        try:
-            with database.keep_house(actor) as tx:
-                return _counted(tx, username, network)
-        except Conflict:
-            # Two first tries at the same moment; the second one finds the row of the first.
-            if not first:
-                raise
-    raise AssertionError
-
-
-def _counted(tx: Tx, username: str, network: str) -> _Try:
-    account = tx.keyring.pseudonym("sign-in", folded(username), network)
-    tries = tx.session.get(SignInTryRow, account, with_for_update=True)
-    if tries is None:
-        tries = SignInTryRow(account_digest=account, failures=0, last_at=tx.now)
-        tx.session.add(tries)
-    elif (wait := (tries.last_at + _wait(tries.failures) - tx.now).total_seconds()) > 0:
-        raise TooManyTries(seconds=math.ceil(wait))
-    tries.failures, tries.last_at = tries.failures + 1, tx.now
-    row = tx.session.execute(select(UserRow).where(UserRow.username == folded(username))).scalar_one_or_none()
-    if row is None or not row.active:
-        return _Try(account, None, None)
-    return _Try(account, row.id, row.password_hash)
+    account = database.keyring.pseudonym("sign-in", folded(username), network)
+    tries.begin(database, actor, account)
+    with database.read(actor) as tx:
+        wanted = select(UserRow).where(UserRow.username == folded(username))
+        row = tx.session.execute(wanted).scalar_one_or_none()
+        if row is None or not row.active:
+            return _Try(account, None, None)
+        return _Try(account, row.id, row.password_hash)
 
 
 def get(tx: Tx, user_id: str) -> User:
@@ -255,12 +234,6 @@ def _keep_an_admin(tx: Tx, leaving: str) -> None:
     )
     if tx.session.execute(others).scalar_one() == 0:
         raise LastAdmin()
-
-
-def _wait(failures: int) -> timedelta:
-    if failures < FREE_TRIES:
-        return timedelta(0)
-    return min(timedelta(seconds=2 ** (failures - FREE_TRIES)), LONGEST_WAIT)
 
 
 def _row(tx: Tx, user_id: str) -> UserRow:

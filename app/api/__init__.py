@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from app.api import (
+    account,
     answers,
     audit,
     erasures,
@@ -15,6 +16,7 @@ from app.api import (
     releases,
     reports,
     review,
+    second,
     session,
     slides,
     studies,
@@ -26,6 +28,8 @@ from app.api import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     session.router,
+    second.router,
+    account.router,
     uploads.router,
     parts.router,
     studies.router,

@@ -1,9 +1,9 @@
 """The record, for the auditor: search, verify, take away."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from app import record
@@ -17,6 +17,8 @@ from storage.verifier import CANNOT_TELL, CLEAN, TAMPERED
 
 router = APIRouter(tags=["audit"], prefix="/api/audit")
 AUDITOR = allow("auditor")
+Entry = Annotated[int, Query(ge=-1, le=2**31 - 1)]
+"""The number of an entry, as the database counts."""
 FILES: dict[Form, tuple[str, str]] = {
     "sealed": ("audit-log.jsonl", "application/x-ndjson"),
     "fhir": ("audit-events.ndjson", "application/fhir+ndjson"),
@@ -34,7 +36,7 @@ def search(
     object_id: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
-    cursor: int | None = None,
+    cursor: Entry | None = None,
     limit: int = 100,
     caller: Caller = AUDITOR,
 ) -> dict[str, Any]:
@@ -87,7 +89,7 @@ def verify(request: Request, caller: Caller = AUDITOR) -> dict[str, Any]:
     responses=gives(*(kind.split(";")[0] for _, kind in FILES.values())),
 )
 def export(
-    request: Request, form: Form = "sealed", after: int = -1, caller: Caller = AUDITOR
+    request: Request, form: Form = "sealed", after: Entry = -1, caller: Caller = AUDITOR
 ) -> StreamingResponse:
     """The whole record as a sealed file; or what stands behind an entry, as FHIR resources or syslog messages."""
     lines = record.lines(services_of(request).database, caller.actor, form, after)

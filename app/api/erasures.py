@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from app import erasing
-from app.auth import Caller, allow, services_of
+from app.auth import CODE, Caller, allow, services_of
 from storage import erasures, studies, users
 from storage.erasures import Erasure, HoldReason, Reason
 
@@ -24,6 +24,7 @@ class Confirmed(BaseModel):
     """The password of who decides."""
 
     password: str = Field(max_length=4000)
+    code: str = CODE
 
 
 class Held(BaseModel):
@@ -83,7 +84,9 @@ def everything(request: Request, caller: Caller = ADMIN) -> dict[str, Any]:
 @router.post("/api/erasures/{erasure_id}/confirm")
 def confirm(request: Request, erasure_id: str, wanted: Confirmed, caller: Caller = ADMIN) -> dict[str, Any]:
     """Erase; it cannot be undone."""
-    return {"patients": erasing.decide(services_of(request), caller, erasure_id, wanted.password)}
+    return {
+        "patients": erasing.decide(services_of(request), caller, erasure_id, wanted.password, wanted.code)
+    }
 
 
 @router.post("/api/erasures/{erasure_id}/refuse")

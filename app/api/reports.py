@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from app import delivery, reporting, sentences
 from app.api.answers import OVERRIDDEN, View, pdf_response, queue_of
-from app.auth import Caller, allow, services_of
+from app.auth import CODE, Caller, allow, services_of
 from app.describing import PDF
 from app.errors import Refused
 from app.wording import sentence
@@ -20,6 +20,8 @@ router = APIRouter(tags=["reports"])
 CLINICIAN = allow("clinician")
 TEXT = Field("", max_length=60_000)
 MOST_FIELDS = 40
+LATEST = 2**31 - 1
+"""A version beyond is none that the database could hold, and it would say so by failing."""
 
 
 class Drafted(BaseModel):
@@ -39,20 +41,21 @@ class Drafted(BaseModel):
 class Edited(BaseModel):
     """Texts of sections, and the version they were typed over."""
 
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=LATEST)
     sections: dict[str, str]
 
 
 class AtVersion(BaseModel):
     """The version that is meant."""
 
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=LATEST)
 
 
 class Signed(AtVersion):
     """The signer's password, and the warnings they have seen."""
 
     password: str = Field(max_length=4000)
+    code: str = CODE
     acknowledged: list[str] = Field(default_factory=list, max_length=50)
 
 
@@ -61,6 +64,7 @@ class Added(BaseModel):
 
     text: str = TEXT
     password: str = Field(max_length=4000)
+    code: str = CODE
 
 
 @router.post("/api/studies/{study_id}/report", status_code=202)
@@ -105,8 +109,8 @@ def edit(request: Request, report_id: str, wanted: Edited, caller: Caller = CLIN
 def difference(
     request: Request,
     report_id: str,
-    before: int | None = Query(None, alias="from", ge=1),
-    to: int | None = Query(None, ge=1),
+    before: int | None = Query(None, alias="from", ge=1, le=LATEST),
+    to: int | None = Query(None, ge=1, le=LATEST),
     caller: Caller = CLINICIAN,
 ) -> dict[str, Any]:
     """How two versions differ, word by word, for each section; the first and the latest where none is named."""
@@ -178,7 +182,13 @@ def preliminary(
 def sign(request: Request, report_id: str, wanted: Signed, caller: Caller = CLINICIAN) -> dict[str, Any]:
     """Sign this version; its text never changes again."""
     report = reporting.sign(
-        services_of(request), caller, report_id, wanted.version, wanted.password, wanted.acknowledged
+        services_of(request),
+        caller,
+        report_id,
+        wanted.version,
+        wanted.password,
+        wanted.acknowledged,
+        wanted.code,
     )
     return _shown(request, caller, report)
 
@@ -186,7 +196,9 @@ def sign(request: Request, report_id: str, wanted: Signed, caller: Caller = CLIN
 @router.post("/api/reports/{report_id}/addenda")
 def amend(request: Request, report_id: str, wanted: Added, caller: Caller = CLINICIAN) -> dict[str, Any]:
     """Add a signed addendum."""
-    report = reporting.amend(services_of(request), caller, report_id, wanted.text, wanted.password)
+    report = reporting.amend(
+        services_of(request), caller, report_id, wanted.text, wanted.password, wanted.code
+    )
     return _shown(request, caller, report)
 
 

@@ -10,9 +10,11 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
+from app import second
 from app.auth import COOKIE, Caller, allow, services_of
 from app.errors import Refused, language_of
 from app.model_facts import model_in_use
+from app.plain import device_of, frame
 from app.policy import HOMES
 from app.wording import sentence, words
 from storage import sessions, users
@@ -61,16 +63,31 @@ def _signed_in(request: Request, values: dict[str, str]) -> Response:
         )
     if user is None:
         return _form(request, values["next"], sentence("login.wrong", language_of(request)), 401)
-    actor = Actor(id=user.id, role=user.role, ip=client, auth="password")
-    with services.database.write(actor) as tx:
-        token, _ = sessions.open_session(tx, user, idle=services.idle, hard=services.hard)
-    response = RedirectResponse(_local(values["next"]) or HOMES[user.role], 303)
+    if second.is_owed(services, nobody, user):
+        return second.ask(services, user, client, local(values["next"]) or "/")
+    return let_in(request, user, values["next"], "password")
+
+
+def let_in(request: Request, user: users.User, target: str, auth: str) -> Response:
+    """A new session for somebody who proved who they are, and the way to where they wanted."""
+    services = services_of(request)
+    client = request.client.host if request.client else ""
+    with services.database.write(Actor(id=user.id, role=user.role, ip=client, auth=auth)) as tx:
+        token, _ = sessions.open_session(
+            tx,
+            user,
+            idle=services.idle,
+            hard=services.hard,
+            device=device_of(request.headers.get("user-agent", "")),
+            ip=client[:64],
+        )
+    response = RedirectResponse(local(target) or HOMES[user.role], 303)
     response.set_cookie(COOKIE, token, secure=True, httponly=True, samesite="strict", path="/")
     response.delete_cookie(FORM_COOKIE, secure=True, path="/")
     return response
 
 
-def _local(target: str) -> str | None:
+def local(target: str) -> str | None:
     """A path on this very site, or nothing."""
     parts = urlsplit(target)
     is_local = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.netloc
@@ -82,20 +99,10 @@ def _form(request: Request, next_page: str, problem: str, status: int = 200) -> 
     text = {name: html.escape(value) for name, value in words(language).items() if name.startswith("login.")}
     csrf = secrets.token_urlsafe(24)
     alert = f'<p class="alert" role="alert">{html.escape(problem)}</p>' if problem else ""
-    page = f"""<!doctype html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{text["login.title"]} · Dragonfly-Med</title>
-<link rel="stylesheet" href="/static/login.css">
-<link rel="icon" href="/favicon.ico">
-</head>
-<body>
-<main>
-<svg class="mark" viewBox="0 0 48 48" aria-hidden="true"><rect width="48" height="48" rx="9"/><g><ellipse cx="14.5" cy="17" rx="9.5" ry="3.5" transform="rotate(14 24 19)"/><ellipse cx="33.5" cy="17" rx="9.5" ry="3.5" transform="rotate(-14 24 19)"/><ellipse cx="15.5" cy="23" rx="8.5" ry="3" transform="rotate(-14 24 22)" opacity=".75"/><ellipse cx="32.5" cy="23" rx="8.5" ry="3" transform="rotate(14 24 22)" opacity=".75"/><rect x="22.7" y="14" width="2.6" height="26" rx="1.3"/><circle cx="24" cy="12" r="3.1"/></g></svg>
-<h1>Dragonfly-Med</h1>
-{alert}
+    page = frame(
+        language,
+        text["login.title"],
+        f"""{alert}
 <form method="post" action="/login">
 <input type="hidden" name="csrf" value="{csrf}">
 <input type="hidden" name="next" value="{html.escape(next_page[:500])}">
@@ -105,10 +112,8 @@ def _form(request: Request, next_page: str, problem: str, status: int = 200) -> 
 <input id="password" name="password" type="password" autocomplete="current-password" required>
 <button type="submit">{text["login.submit"]}</button>
 </form>
-<p class="note">{text["login.note"]}</p>
-</main>
-</body>
-</html>"""
+<p class="note">{text["login.note"]}</p>""",
+    )
     response = HTMLResponse(page, status)
     response.set_cookie(
         FORM_COOKIE, csrf, secure=True, httponly=True, samesite="strict", path="/", max_age=1800
@@ -148,6 +153,7 @@ def session(request: Request, caller: Caller = allow()) -> dict[str, Any]:
         "demonstration": bool(model and model["demonstration"]),
         "model": model,
         "identity_lens": services_of(request).settings.identity_lens,
+        "second_factor": second.state(services_of(request), caller).enrolled,
     }
 
 

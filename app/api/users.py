@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from app.auth import Caller, allow, services_of
 from app.errors import Refused
-from storage import tokens, users
+from storage import factors, tokens, users
 from storage.users import Role, User
 
 router = APIRouter(tags=["users"])
@@ -45,7 +45,8 @@ class NewToken(BaseModel):
 def everyone(request: Request, caller: Caller = ADMIN) -> list[dict[str, Any]]:
     """All people."""
     with services_of(request).database.read(caller.actor) as tx:
-        return [_json(user) for user in users.everyone(tx)]
+        enrolled = factors.enrolled(tx)
+        return [{**_json(user), "second_factor": user.id in enrolled} for user in users.everyone(tx)]
 
 
 @router.post("/api/users", status_code=201)

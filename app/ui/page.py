@@ -24,10 +24,17 @@ TITLE = "Dragonfly-Med"
 QUEUE_SLEEP_SECONDS = 1.0
 HEAD = '<link rel="stylesheet" href="/static/page.css"><script type="module" src="/static/main.js"></script>'
 ISLANDS = {
-    "/app/": {"": "worklist", "study": "study", "paper": "paper", "about": "about"},
-    "/research/": {"": "reviews", "read": "review", "paper": "paper", "about": "about"},
-    "/admin/": {"": "users", "erasures": "erasures", "system": "system", "paper": "paper", "about": "about"},
-    "/audit/": {"": "log", "paper": "paper", "about": "about"},
+    "/app/": {"": "worklist", "study": "study", "paper": "paper", "account": "account", "about": "about"},
+    "/research/": {"": "reviews", "read": "review", "paper": "paper", "account": "account", "about": "about"},
+    "/admin/": {
+        "": "users",
+        "erasures": "erasures",
+        "system": "system",
+        "paper": "paper",
+        "account": "account",
+        "about": "about",
+    },
+    "/audit/": {"": "log", "paper": "paper", "account": "account", "about": "about"},
 }
 
 

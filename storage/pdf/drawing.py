@@ -128,16 +128,37 @@ class Chip(Flowable):
             chip(self.canv, 0, 0, self.number)
 
 
+def qr_modules(text: str) -> list[list[Any]]:
+    """The code as rows of dark and light."""
+    code = QRCode(None, QRErrorCorrectLevel.M)
+    code.addData(text)
+    code.make()
+    modules: list[list[Any]] = code.modules
+    return modules
+
+
+def qr_svg(text: str) -> str:
+    """The same code for a screen, dark on light whatever the theme, with its quiet zone."""
+    modules = qr_modules(text)
+    side = len(modules) + 8
+    path = "".join(
+        f"M{4 + start} {4 + row}h{length}v1h-{length}z"
+        for row, line in enumerate(modules)
+        for start, length in _dark_runs(line)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" role="img" aria-label="QR" '
+        f'shape-rendering="crispEdges"><path fill="#fff" d="M0 0h{side}v{side}h-{side}z"/><path fill="#000" d="{path}"/></svg>'
+    )
+
+
 class QR(Illustrated):
     """A QR code with a quiet zone of four modules, as one path: fast, small and sharp."""
 
     def __init__(self, text: str, side: float, node: Node):
         super().__init__()
         self.node, self.size = node, (side, side)
-        code = QRCode(None, QRErrorCorrectLevel.M)
-        code.addData(text)
-        code.make()
-        self.modules: list[list[Any]] = code.modules
+        self.modules = qr_modules(text)
         self.side = side
 
     def wrap(self, *_available: float) -> tuple[float, float]:

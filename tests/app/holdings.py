@@ -79,6 +79,7 @@ def holdings(world: World) -> Holdings:
         "report_id": begun.json()["report_id"],
         "mark_id": mark.json()["id"],
         "token_id": token["id"],
+        "session_id": _another_session(world, user),
         "user_id": user.id,
         "erasure_id": erasure.json()["id"],
         "hold_id": held.json()["id"],
@@ -111,6 +112,12 @@ def holdings(world: World) -> Holdings:
         },
     }
     return Holdings(user, browser, ids, view, elsewhere, item)
+
+
+def _another_session(world: World, user: User) -> str:
+    """The owner signed in elsewhere too."""
+    found = world.sign_in("clinician", user).get("/api/account/sessions").json()["sessions"]
+    return next(str(one["id"]) for one in found if one["here"])
 
 
 def of_owner() -> list[bytes]:

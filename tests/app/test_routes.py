@@ -97,6 +97,11 @@ def bodies(held: Holdings) -> dict[tuple[str, str], Any]:
         ("POST", "/api/tokens"): {"label": "tried", "days": 1},
         ("POST", "/api/papers/check"): {"sha256": "0" * 64},
         ("PATCH", "/api/session"): {"theme": "dark"},
+        ("POST", "/api/account/factor"): {"password": PASSWORD},
+        ("POST", "/api/account/factor/recovery"): {"password": PASSWORD},
+        ("POST", "/api/account/factor/remove"): {"password": PASSWORD},
+        ("POST", "/api/account/factor/confirm"): {"code": "000000"},
+        ("POST", "/api/users/{user_id}/factor/remove"): {"password": PASSWORD},
     }
 
 
@@ -145,9 +150,10 @@ def walked(world, held):
 
 
 def _turn(route: tuple[str, str]) -> tuple[Any, ...]:
-    """Looking first, then changes, then what ends something, then what ends the session."""
+    """Looking first, then changes, then what ends one thing, then what ends all of them, then what ends the session."""
     method, path = route
-    return path in LAST, method == "DELETE", method != "GET", path, method
+    ends = method == "DELETE"
+    return path in LAST, ends, method != "GET", -path.count("/") if ends else 0, path, method
 
 
 def _is_page(path: str) -> bool:

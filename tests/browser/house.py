@@ -25,6 +25,7 @@ PEOPLE = {
     "dr.park": "clinician",
     "dr.choi": "clinician",
     "dr.han": "clinician",
+    "dr.second": "clinician",
     "res.one": "researcher",
     "res.two": "researcher",
     "admin": "admin",

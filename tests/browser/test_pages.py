@@ -13,7 +13,7 @@ from tests.browser.conftest import RESULTS, Watcher
 from tests.browser.house import House
 
 OF_PERSON = {
-    "dr.choi": ("/app/", "/app/study?id={study}", "/app/paper", "/app/about"),
+    "dr.choi": ("/app/", "/app/study?id={study}", "/app/paper", "/app/account", "/app/about"),
     "res.one": ("/research/", "/research/about"),
     "admin": ("/admin/", "/admin/erasures", "/admin/system", "/admin/about"),
     "auditor": ("/audit/", "/audit/paper", "/audit/about"),

@@ -2,16 +2,18 @@
 
 import json
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 import storage.errors as errors
-from storage import erasures, patients, users
+from storage import erasures, factors, patients, sessions, users
 from storage.audit.keys import AuditKeys
 from storage.audit.search import verify_rows
 from storage.database import Actor, Database, make_engine
@@ -95,5 +97,44 @@ def test_a_populated_database_of_the_first_schema_is_brought_forward(database_ur
         assert verify_rows(tx.session, old.audit_keys.public_pem).status == CLEAN
     with pytest.raises(DatabaseError), engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM audit_event")
+    old.close()
+    engine.dispose()
+
+
+def test_who_is_signed_in_stays_so_over_the_upgrade_to_second_factors(database_url, tmp_path, clock):
+    """A session of the previous schema is looked up as before, with device and address not known."""
+    engine = make_engine(database_url)
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        command.upgrade(_config(connection), "0003")
+    old = Database(database_url, Keyring(b"k" * 32), AuditKeys.create(tmp_path / "audit"), clock)
+    actor = Actor(id="tests", role="system")
+    old.open(actor)
+    with old.write(actor) as tx:
+        lee = {"username": "dr.lee", "display_name": "Lee", "role": "clinician"}
+        user = users.add(tx, Passwords(CHEAP), **lee, password="correct horse battery")
+    times = {name: clock.now.isoformat(sep=" ") for name in ("created_at", "last_seen_at")}
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO sessions (token_sha256, user_id, csrf, created_at, last_seen_at, expires_at) "
+                "VALUES (:token, :user, 'c', :created_at, :last_seen_at, :expires_at)"
+            ),
+            {
+                "token": sessions.token_digest("t"),
+                "user": user.id,
+                "expires_at": (clock.now + timedelta(hours=1)).isoformat(sep=" "),
+                **times,
+            },
+        )
+
+    migrate(engine)
+
+    with old.read(actor) as tx:
+        assert sessions.look_up(tx, "t", idle=timedelta(minutes=15)).user.id == user.id
+        (listed,) = sessions.of_user(tx, user.id, idle=timedelta(minutes=15))
+        assert (listed.device, listed.ip) == ("", "")
+        assert not factors.of(tx, user.id).enrolled
     old.close()
     engine.dispose()

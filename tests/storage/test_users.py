@@ -12,6 +12,7 @@ from storage import sessions, tokens, users
 from storage.audit.search import find
 from storage.database import Actor
 from storage.errors import Conflict, NotFound, TooManyTries
+from storage.tries import FREE_TRIES
 
 NOBODY = Actor(id="nobody", role="none", ip="10.0.0.1")
 RIGHT = "correct horse battery"
@@ -89,7 +90,7 @@ def test_many_tries_at_once_are_not_checked_for_free(database, clinician, clock)
     for one in crowd:
         one.join()
 
-    assert len(checked) == users.FREE_TRIES and len(refused) == 8 - users.FREE_TRIES
+    assert len(checked) == FREE_TRIES and len(refused) == 8 - FREE_TRIES
 
 
 def test_an_unknown_name_costs_as_much_as_a_known_one(database, clinician):
@@ -204,3 +205,54 @@ def test_a_token_is_shown_once_and_ends(database, clock, clinician, passwords):
     assert found() is None
     with database.read(clinician) as tx:
         assert tokens.of_user(tx, clinician.id) == []
+
+
+def test_a_person_sees_and_ends_their_sessions_and_nobody_elses(database, passwords, clock, clinician):
+    """Latest use first, with device and address; one, all others or all can be ended, and the record counts them."""
+    with database.write(NOBODY) as tx:
+        other = users.add(
+            tx, passwords, username="dr.kim", display_name="Kim", role="clinician", password=RIGHT
+        )
+    opened = []
+    for user, device in (
+        (clinician, "Firefox"),
+        (clinician, "Chrome"),
+        (clinician, "Safari"),
+        (other, "Edge"),
+    ):
+        clock.advance(seconds=1)
+        with database.write(NOBODY) as tx:
+            opened.append(sessions.open_session(tx, user, idle=IDLE, hard=HARD, device=device, ip="10.0.0.9"))
+    (first, _), (_, second), (_, third), (theirs, foreign) = opened
+
+    with database.read(NOBODY) as tx:
+        listed = sessions.of_user(tx, clinician.id, idle=IDLE)
+    with pytest.raises(NotFound), database.write(NOBODY) as tx:
+        sessions.end_one(tx, clinician.id, foreign.digest[: sessions.ID_LENGTH])
+    with database.write(NOBODY) as tx:
+        sessions.end_one(tx, clinician.id, second.digest[: sessions.ID_LENGTH])
+    with database.write(NOBODY) as tx:
+        ended = sessions.end_all(tx, clinician.id, but=third.digest)
+
+    assert [(one.device, one.ip) for one in listed] == [
+        (n, "10.0.0.9") for n in ("Safari", "Chrome", "Firefox")
+    ]
+    assert ended == 1
+    with database.read(NOBODY) as tx:
+        assert [one.device for one in sessions.of_user(tx, clinician.id, idle=IDLE)] == ["Safari"]
+        assert sessions.look_up(tx, first, idle=IDLE) is None
+        assert sessions.look_up(tx, theirs, idle=IDLE) is not None
+
+
+def test_what_waits_for_a_code_opens_nothing_and_not_for_long(database, clock, clinician):
+    """The right password alone is no session, is on no list, and is over after five minutes."""
+    with database.write(NOBODY) as tx:
+        token = sessions.open_waiting(tx, clinician)
+
+    with database.read(NOBODY) as tx:
+        assert sessions.look_up(tx, token, idle=IDLE) is None
+        assert sessions.of_user(tx, clinician.id, idle=IDLE) == []
+        assert sessions.waiting_for(tx, token)[0].id == clinician.id
+    clock.advance(minutes=5)
+    with database.read(NOBODY) as tx:
+        assert sessions.waiting_for(tx, token) is None

@@ -79,7 +79,7 @@ function deciding(one: Erasure, load: () => Promise<void>): HTMLElement {
       button: t("ui.erasures.now"),
       blocked: false,
       danger: true,
-      send: (password) => post(`/api/erasures/${one.id}/confirm`, { password }),
+      send: (password, code) => post(`/api/erasures/${one.id}/confirm`, { password, code }),
     });
     if (done) toast("done", t("ui.erasures.done"));
     await load();

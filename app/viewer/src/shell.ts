@@ -125,8 +125,8 @@ function userCorner(readingRoom: boolean): HTMLElement {
     ),
     theme,
     h(
-      "span",
-      { class: "who", title: `${user.display_name} · ${t(`ui.role.${user.role}`)}` },
+      "a",
+      { class: "who", href: `${home()}account`, "aria-label": `${t("ui.nav.account")}: ${user.display_name || user.username}`, title: `${user.display_name} · ${t(`ui.role.${user.role}`)}` },
       icon("user", 16),
       h("span", { class: "who-name" }, user.display_name || user.username),
     ),

@@ -54,7 +54,7 @@ export function signDialog(report: Report, lines: ChecklistLine[]): Promise<bool
     ],
     button: t("ui.sign.now"),
     blocked: stops.length > 0,
-    send: (password) => post(`/api/reports/${report.id}/sign`, { version: report.version, password, acknowledged: warnings.map((line) => line.code) }),
+    send: (password, code) => post(`/api/reports/${report.id}/sign`, { version: report.version, password, code, acknowledged: warnings.map((line) => line.code) }),
   });
 }
 
@@ -66,7 +66,7 @@ export function addendumDialog(report: Report): Promise<boolean> {
     words: [h("p", { class: "muted" }, t("ui.addendum.hint")), h("label", { class: "field" }, h("span", {}, t("ui.addendum.text")), text)],
     button: t("ui.addendum.sign"),
     blocked: false,
-    send: (password) => post(`/api/reports/${report.id}/addenda`, { text: text.value.trim(), password }),
+    send: (password, code) => post(`/api/reports/${report.id}/addenda`, { text: text.value.trim(), password, code }),
   });
 }
 
@@ -77,13 +77,14 @@ export interface Question {
   blocked: boolean;
   /** What cannot be undone looks so. */
   danger?: boolean;
-  send(password: string): Promise<unknown>;
+  send(password: string, code: string): Promise<unknown>;
 }
 
-/** A dialog that wants the password; resolves true when what it sends was taken. */
+/** A dialog that wants the password and, with a second factor, a code; resolves true when what it sends was taken. */
 export function askPassword(question: Question): Promise<boolean> {
   return new Promise((resolve) => {
     const password = h("input", { class: "input", type: "password", name: "password", autocomplete: "current-password", required: true });
+    const code = h("input", { class: "input", name: "code", autocomplete: "one-time-code", maxlength: 60, required: me().second_factor });
     const problem = h("p", { class: "notice red", role: "alert", hidden: true });
     const submit = h("button", { class: question.danger ? "button danger" : "button primary", type: "submit", disabled: question.blocked }, icon(question.danger ? "trash" : "sign"), question.button);
     const form = h(
@@ -92,6 +93,7 @@ export function askPassword(question: Question): Promise<boolean> {
       h("h2", {}, question.title),
       ...question.words,
       h("label", { class: "field" }, h("span", {}, t("ui.sign.password")), password),
+      me().second_factor ? h("label", { class: "field" }, h("span", {}, t("ui.sign.code")), code) : null,
       problem,
       h("div", { class: "row-end" }, h("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, t("ui.cancel")), submit),
     );
@@ -100,7 +102,7 @@ export function askPassword(question: Question): Promise<boolean> {
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       submit.disabled = true;
-      question.send(password.value).then(
+      question.send(password.value, code.value).then(
         () => {
           done = true;
           dialog.close();
@@ -109,7 +111,7 @@ export function askPassword(question: Question): Promise<boolean> {
           problem.textContent = sentenceOf(error);
           problem.hidden = false;
           submit.disabled = false;
-          password.value = "";
+          password.value = code.value = "";
           password.focus();
         },
       );

@@ -13,6 +13,7 @@ export interface Session {
   demonstration: boolean;
   model: { name: string; architecture?: "v1" | "v2" } | null;
   identity_lens: boolean;
+  second_factor: boolean;
 }
 
 export interface Status {

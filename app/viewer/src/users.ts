@@ -5,6 +5,7 @@ import { fill, h } from "./dom";
 import { action, field, select, table } from "./form";
 import { t } from "./i18n";
 import { shell } from "./shell";
+import { askPassword } from "./signing";
 import { complain, toast } from "./toast";
 
 interface User {
@@ -13,6 +14,7 @@ interface User {
   display_name: string;
   role: string;
   active: boolean;
+  second_factor: boolean;
 }
 
 const ROLES = ["clinician", "researcher", "admin", "auditor"] as const;
@@ -41,9 +43,23 @@ function listed(users: User[], load: () => Promise<void>): HTMLElement {
         patch(`/api/users/${user.id}`, { role: role.value }).then(load, (error: unknown) => (complain(error), void load()));
       });
       const change = () => patch(`/api/users/${user.id}`, { active: !user.active }).then(load);
-      return [user.username, user.display_name, role, t(user.active ? "ui.users.active" : "ui.users.inactive"), action(t(user.active ? "ui.users.end" : "ui.users.resume"), change, "button small-button")];
+      const out = () => post<{ ended: number }>(`/api/users/${user.id}/sign-out`).then((done) => toast("done", t("ui.users.signed_out", { n: done.ended })));
+      const more = h("span", { class: "row" }, action(t(user.active ? "ui.users.end" : "ui.users.resume"), change, "button small-button"), action(t("ui.users.sign_out"), out, "button small-button"), user.second_factor ? action(t("ui.users.factor_off"), () => takeOff(user, load), "button small-button") : null);
+      return [user.username, user.display_name, role, t(user.active ? "ui.users.active" : "ui.users.inactive"), more];
     }),
   );
+}
+
+async function takeOff(user: User, load: () => Promise<void>): Promise<void> {
+  await askPassword({
+    title: `${t("ui.users.factor_off")}: ${user.username}`,
+    words: [h("p", {}, t("ui.users.factor_off.note"))],
+    button: t("ui.users.factor_off"),
+    blocked: false,
+    danger: true,
+    send: (password, code) => post(`/api/users/${user.id}/factor/remove`, { password, code }),
+  });
+  await load();
 }
 
 function adding(load: () => Promise<void>): HTMLElement {

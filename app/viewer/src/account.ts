@@ -1,0 +1,136 @@
+/** One's own account: where one is signed in, the second factor and its recovery codes. */
+
+import { get, post, remove } from "./api";
+import { fill, h } from "./dom";
+import { action, field, table } from "./form";
+import { dayAndClock, t } from "./i18n";
+import { renew as openAgain } from "./session";
+import { shell } from "./shell";
+import { askPassword } from "./signing";
+import { complain, toast } from "./toast";
+
+interface Open {
+  id: string;
+  device: string;
+  ip: string;
+  opened_at: string;
+  last_seen_at: string;
+  here: boolean;
+}
+interface Factor {
+  enrolled: boolean;
+  recovery_left: number;
+  demanded: boolean;
+}
+interface Secret {
+  secret: string;
+  address: string;
+  qr: string;
+}
+type Recovery = { recovery: string[] };
+
+export function mount(host: HTMLElement): () => void {
+  const page = shell(host, { title: t("ui.nav.account") });
+  const sessions = h("div");
+  const factor = h("div");
+  const load = async () => {
+    const [open, state] = await Promise.all([get<{ sessions: Open[] }>("/api/account/sessions"), get<Factor>("/api/account/factor")]);
+    fill(sessions, listed(open.sessions, load));
+    fill(factor, shown(state, factor, load));
+    page.root.setAttribute("data-ready", "");
+  };
+  fill(
+    page.main,
+    h(
+      "div",
+      { class: "plain-page" },
+      h("h1", {}, t("ui.nav.account")),
+      h("section", { class: "card" }, h("h2", {}, t("ui.account.factor")), factor),
+      h("section", { class: "card" }, h("h2", {}, t("ui.account.sessions")), sessions),
+    ),
+  );
+  load().catch(complain);
+  return page.destroy;
+}
+
+function listed(open: Open[], load: () => Promise<void>): HTMLElement {
+  const end = (path: string) => remove(path).then(() => (toast("done", t("ui.account.ended")), load()));
+  const others = action(t("ui.account.end_others"), () => end("/api/account/sessions"));
+  others.disabled = open.filter((one) => !one.here).length === 0;
+  return h(
+    "div",
+    {},
+    table(
+      t("ui.account.sessions"),
+      [t("ui.account.device"), t("ui.account.address"), t("ui.account.opened"), t("ui.account.seen"), ""],
+      open.map((one) => [
+        one.device || t("ui.account.device.unknown"),
+        h("span", { class: "num" }, one.ip),
+        h("span", { class: "num" }, dayAndClock(one.opened_at)),
+        h("span", { class: "num" }, dayAndClock(one.last_seen_at)),
+        one.here ? t("ui.account.here") : action(t("ui.account.end"), () => end(`/api/account/sessions/${one.id}`), "button small-button"),
+      ]),
+    ),
+    h("p", {}, others),
+  );
+}
+
+function shown(state: Factor, place: HTMLElement, load: () => Promise<void>): HTMLElement {
+  const words = h(
+    "p",
+    {},
+    state.enrolled ? t("ui.account.factor.on", { left: state.recovery_left }) : t("ui.account.factor.off"),
+    state.demanded ? ` ${t("ui.account.factor.demanded")}` : "",
+  );
+  if (!state.enrolled) return h("div", {}, words, h("p", {}, action(t("ui.account.factor.set_up"), () => setUp(place, load), "button primary")));
+  const off = action(t("ui.account.factor.remove"), () => turnOff(load));
+  off.disabled = state.demanded;
+  return h("div", {}, words, h("div", { class: "row" }, action(t("ui.account.recovery.renew"), () => renew(place, load)), off));
+}
+
+const ask = (button: string, send: (password: string, code: string) => Promise<unknown>) =>
+  askPassword({ title: t("ui.account.confirm"), words: [], button, blocked: false, send });
+
+async function setUp(place: HTMLElement, load: () => Promise<void>): Promise<void> {
+  let made: Secret | undefined;
+  await ask(t("ui.account.continue"), async (password, code) => (made = await post<Secret>("/api/account/factor", { password, code })));
+  if (!made) return;
+  const code = h("input", { class: "input", autocomplete: "one-time-code", inputmode: "numeric", maxlength: 10 });
+  const on = async () => {
+    const kept = await post<Recovery>("/api/account/factor/confirm", { code: code.value });
+    await openAgain();
+    fill(place, recovery(kept.recovery, load));
+  };
+  const picture = h("img", { class: "factor-qr", alt: t("ui.account.factor.scan"), src: `data:image/svg+xml,${encodeURIComponent(made.qr)}` });
+  const submit = action(t("ui.account.factor.confirm"), on, "button primary");
+  code.addEventListener("keydown", (event) => event.key === "Enter" && submit.click());
+  fill(place, h("p", {}, t("ui.account.factor.scan")), picture, h("p", { class: "num factor-key" }, made.secret), field(t("ui.sign.code"), code), h("p", {}, submit));
+  code.focus();
+}
+
+async function renew(place: HTMLElement, load: () => Promise<void>): Promise<void> {
+  let kept: Recovery | undefined;
+  await ask(t("ui.account.recovery.renew"), async (password, code) => (kept = await post<Recovery>("/api/account/factor/recovery", { password, code })));
+  if (kept) fill(place, recovery(kept.recovery, load));
+}
+
+async function turnOff(load: () => Promise<void>): Promise<void> {
+  const done = await ask(t("ui.account.factor.remove"), (password, code) => post("/api/account/factor/remove", { password, code }));
+  if (!done) return;
+  await openAgain();
+  toast("done", t("ui.account.factor.removed"));
+  await load();
+}
+
+function recovery(codes: string[], load: () => Promise<void>): HTMLElement {
+  const title = h("h3", { tabindex: -1 }, t("login.recovery"));
+  queueMicrotask(() => title.focus());
+  return h(
+    "div",
+    {},
+    title,
+    h("p", {}, t("login.recovery.note")),
+    h("ul", { class: "factor-codes num" }, ...codes.map((code) => h("li", {}, code))),
+    h("p", {}, action(t("login.recovery.kept"), load, "button primary")),
+  );
+}
