@@ -42,6 +42,7 @@ STATUS = {
     "app.forbidden": 403,
     "app.foreign_origin": 403,
     "app.wrong_password": 403,
+    "app.too_many_requests": 429,
     "app.code_needed": 403,
     "app.wrong_code": 403,
     "app.factor_demanded": 409,

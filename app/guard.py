@@ -4,6 +4,7 @@ Pure ASGI, because the usual middleware classes hide from a stream that its read
 """
 
 import html
+import math
 import secrets
 from contextlib import suppress
 from typing import Any
@@ -20,6 +21,7 @@ from app.auth import COOKIE, Caller, identify
 from app.errors import body_for
 from app.logs import place_of
 from app.policy import PAGES, rule_for
+from app.rates import Rates
 from app.wiring import Services
 from app.wording import sentence
 from storage.errors import StorageError
@@ -38,6 +40,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp, services: Services):
         self.app, self.services = app, services
+        self._sessions = Rates(services.settings.rate_per_session)
+        self._addresses = Rates(services.settings.rate_per_address)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -73,11 +77,16 @@ class Guard:
         rule = rule_for(method, path)
         if rule is not None and rule.roles is None and path in WITHOUT_CALLER:
             return None
+        # Before anybody is looked up, which costs a reading of the database.
+        if wait := self._addresses.take(_address(scope)):
+            return self._too_many(scope, headers, wait)
         try:
             caller = await self._caller(scope, headers)
         except StorageError as error:
             return self._answer(scope, headers, error.code)
         scope["caller"] = caller
+        if caller is not None and caller.digest and (wait := self._sessions.take(caller.digest)):
+            return self._too_many(scope, headers, wait)
         if rule is None and method in SAFE and f"{path}/" in PAGES:
             return RedirectResponse(f"{path}/", 303)
         if rule is None:
@@ -112,8 +121,7 @@ class Guard:
         bearer = secret.strip() if scheme.lower() == "bearer" else None
         if cookie is None and bearer is None:
             return None
-        client = scope.get("client")
-        ip = client[0] if client else ""
+        ip = _address(scope)
         return await run_in_threadpool(_identified, self.services, cookie, bearer, ip, scope["path"])
 
     def _is_ours(self, headers: Headers, caller: Caller | None) -> bool:
@@ -129,6 +137,12 @@ class Guard:
             return True  # the sign-in form carries its own token
         return secrets.compare_digest(headers.get("x-csrf-token", "").encode(), (caller.csrf or "").encode())
 
+    def _too_many(self, scope: Scope, headers: Headers, wait: float) -> ASGIApp:
+        seconds = math.ceil(wait)
+        return self._answer(
+            scope, headers, "app.too_many_requests", {"retry-after": str(seconds)}, seconds=seconds
+        )
+
     def _sign_in(self, scope: Scope, headers: Headers) -> ASGIApp:
         if scope["method"] in SAFE and "text/html" in headers.get("accept", ""):
             query = scope.get("query_string", b"").decode("latin-1")
@@ -136,14 +150,21 @@ class Guard:
             return RedirectResponse(f"/login?next={quote(target, safe='')}", 303)
         return self._answer(scope, headers, "app.signed_out")
 
-    def _answer(self, scope: Scope, headers: Headers, code: str) -> ASGIApp:
+    def _answer(
+        self,
+        scope: Scope,
+        headers: Headers,
+        code: str,
+        more: dict[str, str] | None = None,
+        **facts: int,
+    ) -> ASGIApp:
         caller: Caller | None = scope.get("caller")
         korean = headers.get("accept-language", "").lower().startswith("ko")
         language = caller.language if caller else "ko" if korean else "en"
-        status, body = body_for(code, language, {})
+        status, body = body_for(code, language, facts)
         if scope["method"] in SAFE and "text/html" in headers.get("accept", ""):
-            return HTMLResponse(_notice(body["error"]["sentence"], language), status)
-        return JSONResponse(body, status)
+            return HTMLResponse(_notice(body["error"]["sentence"], language), status, more)
+        return JSONResponse(body, status, more)
 
 
 class _Sender:
@@ -207,6 +228,11 @@ class _Sender:
             headers["cache-control"] = "no-store"
         if headers.get("content-type", "").startswith("text/event-stream"):
             headers["x-accel-buffering"] = "no"
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def _identified(

@@ -64,6 +64,16 @@ class Settings(BaseSettings):
         pattern="^((clinician|researcher|admin|auditor)(,(clinician|researcher|admin|auditor))*)?$",
         description="Roles that sign in with a code of an authenticator as well, separated by commas; the others may.",
     )
+    rate_per_session: int = Field(
+        100,
+        ge=0,
+        description="Requests a second of one session or token, ten seconds' worth of them at once; 0: no limit.",
+    )
+    rate_per_address: int = Field(
+        400,
+        ge=0,
+        description="The same for one network address, signed in or not; a ward may share one. 0: no limit.",
+    )
     upload_files: int = Field(5000, description="Most files in one upload.")
     upload_bytes: int = Field(4 << 30, description="Most bytes in one upload.")
     upload_file_bytes: int = Field(2 << 30, description="Most bytes in one file.")

@@ -39,6 +39,10 @@ class Clock:
         self.later += timedelta(**amount)
 
 
+UNHURRIED = {"rate_per_session": 0, "rate_per_address": 0}
+"""Hundreds of tests ask as one caller within a second; the limits have tests of their own."""
+
+
 @dataclass
 class World:
     """A running web application."""
@@ -90,7 +94,14 @@ def open_world(folder: Path, **settings: Any) -> Iterator[World]:
     clock = Clock()
     # The slices of most tests are one even gray, which the gate refuses; its own tests turn it on.
     chosen = Settings(
-        **{"data_dir": folder, "allowed_hosts": HOST, "decoders": 1, "scope_gate": "off", **settings}
+        **{
+            "data_dir": folder,
+            "allowed_hosts": HOST,
+            "decoders": 1,
+            "scope_gate": "off",
+            **UNHURRIED,
+            **settings,
+        }
     )
     cheap = users.Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     services = open_services(chosen, clock=clock, passwords=cheap)

@@ -95,7 +95,7 @@ async function setUp(place: HTMLElement, load: () => Promise<void>): Promise<voi
   let made: Secret | undefined;
   await ask(t("ui.account.continue"), async (password, code) => (made = await post<Secret>("/api/account/factor", { password, code })));
   if (!made) return;
-  const code = h("input", { class: "input", autocomplete: "one-time-code", inputmode: "numeric", maxlength: 10 });
+  const code = h("input", { class: "input factor-code", autocomplete: "one-time-code", inputmode: "numeric", maxlength: 10 });
   const on = async () => {
     const kept = await post<Recovery>("/api/account/factor/confirm", { code: code.value });
     await openAgain();
