@@ -41,7 +41,7 @@ def upload(page: Page, *files: Path, details: dict[str, str] | None = None) -> s
     """Send files from the worklist without looking first; returns the id of the one study they make."""
     send(page, *files)
     if details is not None:
-        _fill_details(page, details)
+        fill_details(page, details)
     link = page.locator("section.upload a[href*='/app/study']").first
     link.wait_for(timeout=LONG_MS)
     return str(link.get_attribute("href")).split("id=")[1]
@@ -53,7 +53,7 @@ def send(page: Page, *files: Path, look_first: bool = False) -> None:
     page.locator(".picker input[type=file]").first.set_input_files([str(file) for file in files])
 
 
-def _fill_details(page: Page, details: dict[str, str]) -> None:
+def fill_details(page: Page, details: dict[str, str]) -> None:
     form = page.locator("dialog.details")
     form.wait_for(timeout=LONG_MS)
     form.locator(f"input[name=kind][value={details['kind']}]").check()

@@ -6,6 +6,7 @@ import { fill, h } from "./dom";
 import { bytes, t } from "./i18n";
 import { icon } from "./icons";
 import { askLens, type LensFound } from "./lens";
+import { IN_PARTS, sendInParts, type WaitingUpload } from "./parts";
 import { me } from "./session";
 import { complain, sentenceOf, toast } from "./toast";
 import type { StudyLine } from "./types";
@@ -22,6 +23,19 @@ export interface UploadState {
   refused: { n: number; code: string; sentence: string }[];
   duplicates: number;
   lens?: LensFound | null;
+}
+
+/** A file as it is listed: of one that arrived before a reload nobody knows the name. */
+interface Named {
+  name: string;
+  size: number;
+}
+
+/** A file that is to be sent, and how much of it is there already. */
+interface Due {
+  n: number;
+  file: File;
+  kept: number;
 }
 
 /** All uploads of this page, each shown as one card. */
@@ -46,28 +60,44 @@ export class Uploads {
 
   async send(files: File[]): Promise<void> {
     if (files.length === 0) return;
+    const due = files.map((file, n) => ({ n, file, kept: 0 }));
+    const sizes = files.some((file) => file.size > IN_PARTS) ? files.map((file) => file.size) : [];
+    const bytes = files.reduce((sum, file) => sum + file.size, 0);
+    const begin = () => post<{ upload_id: string }>("/api/uploads", { files: files.length, bytes, look_first: this.lookFirst, sizes });
+    await this.carry(async () => (await begin()).upload_id, files, due, () => void this.send(files));
+  }
+
+  /** Go on with an upload that broke off; files: those that are missing, by their numbers. */
+  async resume(waiting: WaitingUpload, files: Map<number, File>): Promise<void> {
+    const listed = waiting.files.map((one): Named => files.get(one.n) ?? { name: t("ui.upload.file_number", { n: one.n + 1 }), size: one.bytes });
+    const due = [...files].map(([n, file]) => ({ n, file, kept: waiting.files[n]?.kept ?? 0 }));
+    await this.carry(async () => waiting.upload_id, listed, due);
+  }
+
+  private async carry(begin: () => Promise<string>, files: Named[], due: Due[], again?: () => void): Promise<void> {
     const abort = new AbortController();
     this.running.add(abort);
     const card = new Card(files, () => abort.abort());
     this.element.append(card.element);
     let id = "";
     try {
-      ({ upload_id: id } = await post<{ upload_id: string }>("/api/uploads", { files: files.length, bytes: card.total, look_first: this.lookFirst }));
-      await sendAll(id, files, card, abort.signal);
+      id = await begin();
+      files.forEach((file, n) => due.some((one) => one.n === n) || card.sent(n, file.size, true));
+      await sendAll(id, due, card, abort.signal);
       await post(`/api/uploads/${id}/finish`, { study_id: this.studyId });
-      await this.follow(id, files, card, abort.signal);
+      await this.follow(id, files, card, abort.signal, again);
     } catch (error) {
       if (abort.signal.aborted) {
         card.element.remove();
         if (id) remove(`/api/uploads/${id}`).catch(complain);
-      } else card.fail(sentenceOf(error), () => (card.element.remove(), void this.send(files)));
+      } else card.fail(sentenceOf(error), again && (() => (card.element.remove(), again())));
     } finally {
       this.running.delete(abort);
     }
   }
 
   /** Ask how far the reading is until it is over; studies appear as they are found. */
-  private async follow(id: string, files: File[], card: Card, signal: AbortSignal): Promise<void> {
+  private async follow(id: string, files: Named[], card: Card, signal: AbortSignal, again?: () => void): Promise<void> {
     let seen = -1;
     for (;;) {
       signal.throwIfAborted();
@@ -94,7 +124,7 @@ export class Uploads {
         }
         await post(`/api/uploads/${id}/details`, details);
       } else if (now.state === "done" || now.state === "refused" || now.state === "interrupted") {
-        card.finish(now, files, () => void this.send(files));
+        card.finish(now, files, again);
         this.changed();
         return;
       }
@@ -107,16 +137,18 @@ export class Uploads {
   };
 }
 
-async function sendAll(id: string, files: File[], card: Card, signal: AbortSignal): Promise<void> {
+async function sendAll(id: string, due: Due[], card: Card, signal: AbortSignal): Promise<void> {
   let next = 0;
   const lane = async () => {
-    for (let n = next++; n < files.length; n = next++) {
-      const file = files[n] as File;
-      await putFile(`/api/uploads/${id}/files/${n}`, file, (sent) => card.sent(n, sent), signal);
+    for (let one = due[next++]; one; one = due[next++]) {
+      const { n, file, kept } = one;
+      const progress = (sent: number) => card.sent(n, sent);
+      if (file.size > IN_PARTS) await sendInParts(id, n, file, kept, progress, (away) => card.connection(away), signal);
+      else await putFile(`/api/uploads/${id}/files/${n}`, file, progress, signal);
       card.sent(n, file.size, true);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, files.length) }, lane));
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, due.length) }, lane));
 }
 
 /** One upload on the screen: total, each file, what was refused and why. */
@@ -134,7 +166,7 @@ class Card {
   private arrived = 0;
 
   constructor(
-    private readonly files: File[],
+    private readonly files: Named[],
     cancel: () => void,
   ) {
     this.total = files.reduce((sum, file) => sum + file.size, 0);
@@ -175,6 +207,11 @@ class Card {
     this.numbers.textContent = t("ui.upload.sent", { done: this.arrived, total: this.files.length, bytes: bytes(sum), of: bytes(this.total) });
   }
 
+  /** While the connection is away, say so; what is here stays here. */
+  connection(away: boolean): void {
+    this.title.textContent = t(away ? "ui.upload.away" : "ui.upload.sending");
+  }
+
   private progress(share: number): void {
     const percent = Math.round(100 * Math.min(1, share));
     this.bar.style.width = `${percent}%`;
@@ -191,14 +228,14 @@ class Card {
     }
   }
 
-  fail(sentence: string, again: () => void): void {
+  fail(sentence: string, again?: () => void): void {
     this.element.classList.add("failed");
     this.title.textContent = t("ui.upload.failed");
     this.numbers.textContent = sentence;
-    fill(this.actions, this.button("ui.upload.again", again), this.closer());
+    fill(this.actions, again && this.button("ui.upload.again", again), this.closer());
   }
 
-  finish(now: UploadState, files: File[], again: () => void): void {
+  finish(now: UploadState, files: Named[], again?: () => void): void {
     this.progress(1);
     const refused = now.refused.length;
     this.element.classList.toggle("failed", now.state !== "done" && now.studies.length === 0);

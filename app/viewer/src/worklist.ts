@@ -4,6 +4,7 @@ import { get, patch } from "./api";
 import { debounce, fill, h } from "./dom";
 import { ago, day, t, years } from "./i18n";
 import { icon } from "./icons";
+import { showWaiting } from "./resume";
 import { shell } from "./shell";
 import { complain } from "./toast";
 import { dropTarget, picker, Uploads } from "./upload";
@@ -46,6 +47,7 @@ export function mount(host: HTMLElement): () => void {
   const table = h("table", { class: "worklist" }, h("caption", { class: "visually-hidden" }, t("ui.worklist.caption")), head(), body);
   const empty = h("div", { class: "empty", hidden: true });
   const uploads = new Uploads(() => void load());
+  showWaiting(uploads.element, (waiting, files) => void uploads.resume(waiting, files)).catch(complain);
   let cursor: string | null = null;
   let round = 0;
 
