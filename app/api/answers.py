@@ -145,8 +145,9 @@ def one(request: Request, answer_id: str, caller: Caller = CLINICIAN) -> dict[st
 def picture(request: Request, answer_id: str, number: int, caller: Caller = CLINICIAN) -> Response:
     """A picture as it was sent to the model, made again from the file the same way."""
     services = services_of(request)
-    with services.database.read(caller.actor) as tx:
+    with services.database.look(caller.actor) as tx:
         study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id)
+        tx.record("answer.read", subject=study.patient_ref, object_type="answer", object_id=answer_id)
         shown = viewing.pictures(services, tx, study, answers.get(tx, study, answer_id).view)
     if not 0 <= number < len(shown):
         raise NotFound(object="picture")

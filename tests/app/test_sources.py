@@ -120,6 +120,7 @@ def test_a_part_and_a_whole_of_two_slices(study):
 def test_a_montage_is_one_picture_of_all(study):
     """Four slices in two rows, each where it belongs, and the answer says how large the whole was."""
     answer, shown = study.answered({**study.views[0], "sources": study.views, "montage": True})
+    before = len(study.world.entries("answer.read", object_id=answer["id"]))
 
     assert [one.shape for one in shown] == [(40, 60, 3)]
     for n, view in enumerate(study.views):
@@ -128,6 +129,8 @@ def test_a_montage_is_one_picture_of_all(study):
     assert answer["view"]["sent"] == {"width": 60, "height": 40, "mm_per_pixel": None}
     again = study.browser.get(f"/api/answers/{answer['id']}/pictures/0.png")
     assert (png(again.content) == shown[0]).all()
+    # A picture of the patient was looked at: it stands in the record, as everything that was seen.
+    assert len(study.world.entries("answer.read", object_id=answer["id"])) == before + 1
 
 
 def test_the_open_picture_is_sent_where_nothing_else_is_chosen(study):

@@ -211,6 +211,56 @@ def swipe(touch, start: list[tuple[float, float]], end: list[tuple[float, float]
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
+def test_two_slides_of_a_case_are_looked_at_side_by_side(
+    house: House, watcher: Watcher, tmp_path: Path
+) -> None:
+    """By specimen and block in the rail; beside each other they are moved and magnified together until let go."""
+    files = [tmp_path / "one.tif", tmp_path / "two.tif"]
+    for file in files:
+        write_drawn_slide(file, 3072, seed=next(SEEDS))
+    page = watcher.person(house.address)
+    pages.sign_in(page, "dr.park")
+    pages.send(page, *files)
+    own = page.locator("dialog.details figure")
+    for n, (specimen, block) in enumerate([("S-26-200", "B2"), ("S-26-199", "A10")]):
+        own.nth(n).locator("[data-own=specimen]").fill(specimen)
+        own.nth(n).locator("[data-own=block]").fill(block)
+    pages.fill_details(page, DETAILS | {"specimen": "", "block": "", "patient_id": "PATH-96"})
+    link = page.locator("section.upload a[href*='/app/study']").first
+    link.wait_for(timeout=pages.LONG_MS)
+    pages.open_study(page, str(link.get_attribute("href")).split("id=")[1])
+    rail = page.locator(".rail-own").inner_text()
+    page.locator("select.besides").select_option("0")
+    expect(page.locator("[data-tool=slide_link]")).to_be_enabled()
+
+    page.click("[data-lens='10']")
+    first = settled(page)
+    second = pages.viewer(page, "besides()")
+    page.locator("#viewer .stage").first.press("ArrowRight")
+    moved = settled(page)
+    followed = pages.viewer(page, "besides()")
+    page.locator("#viewer .stage").nth(1).press("ArrowDown")
+    back = settled(page)
+    RESULTS.mkdir(exist_ok=True)
+    page.screenshot(path=RESULTS / "slides-side-by-side.png")
+    page.locator("#viewer .stage").first.press("y")
+    page.locator("#viewer .stage").first.press("ArrowLeft")
+    alone = settled(page)
+    stays = pages.viewer(page, "besides()")
+
+    assert rail.index("S-26-199") < rail.index("A10") < rail.index("S-26-200") < rail.index("B2")
+    assert second == pytest.approx(first, abs=2) and first["zoom"] == pytest.approx(0.5, rel=1e-3)
+    # 120 screen pixels at half of one pixel each, in both
+    assert (moved["x"] - first["x"], followed["x"] - second["x"]) == (
+        pytest.approx(240, abs=3),
+        pytest.approx(240, abs=3),
+    )
+    assert back["y"] - moved["y"] == pytest.approx(240, abs=3)
+    assert alone["x"] - back["x"] == pytest.approx(-240, abs=3)
+    assert stays["x"] == pytest.approx(followed["x"], abs=3)
+    assert not pages.viewer(page, "linked()")
+
+
 def test_a_real_slide_shows_its_scale_and_its_lens(house: House, watcher: Watcher) -> None:
     """The Aperio sample: 0.499 µm to the pixel through a 20× lens; the label is nowhere on the page."""
     page = watcher.person(house.address, locale="ko-KR")

@@ -92,7 +92,7 @@ export function askDetails(
         const value = (inputs.get(field.name) as HTMLInputElement | HTMLSelectElement).value.trim();
         details[field.name] = field.type === "number" ? (value ? Number(value) : null) : value;
       }
-      details["each"] = [...own].map(([n, fields]) => ({ n, block: fields["block"]?.value.trim() ?? "", stain: fields["stain"]?.value.trim() ?? "" }));
+      details["each"] = [...own].map(([n, fields]) => ({ n, specimen: fields["specimen"]?.value.trim() ?? "", block: fields["block"]?.value.trim() ?? "", stain: fields["stain"]?.value.trim() ?? "" }));
       resolve(details);
     });
     (document.querySelector(".dfm") ?? document.body).append(dialog);
@@ -105,7 +105,7 @@ function figure(one: Waiting, several: boolean, own: Map<number, Record<string, 
   const shown = h("figure", {}, h("img", { src: one.thumbnail_url, alt: "" }), h("figcaption", { class: "muted small num" }, `${one.width} × ${one.height}`));
   if (!one.slide || !several) return shown;
   const fields: Record<string, HTMLInputElement> = {};
-  for (const name of ["block", "stain"]) {
+  for (const name of ["specimen", "block", "stain"]) {
     const words = t(`ui.details.${name}`);
     fields[name] = h("input", { class: "input small", type: "text", maxlength: 64, autocomplete: "off", placeholder: words, "aria-label": `${words} ${one.n + 1}`, "data-own": name });
     shown.append(fields[name]);

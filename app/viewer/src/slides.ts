@@ -5,11 +5,20 @@ import { t } from "./i18n";
 import type { MarkStore } from "./viewer/mark_store";
 import type { Region } from "./viewer/overlay";
 import { inUm, type PictureView, type ViewerEvents } from "./viewer/picture";
+import { SlideLink } from "./viewer/slide_link";
 import { SlidePane, type Box } from "./viewer/slide_pane";
 import { MAGNIFICATIONS, SLIDE_KEYS, SlideToolbar, type SlideTool } from "./viewer/slide_toolbar";
 import { showKeys } from "./viewer/toolbar";
-import type { Mark, SlideManifest, ViewSeen } from "./types";
+import { complain } from "./toast";
+import type { Mark, SeriesLine, SlideManifest, ViewSeen } from "./types";
 
+/** The other slides of the case, and how one of them is had. */
+export interface OtherSlides {
+  lines: SeriesLine[];
+  manifest(seriesId: string): Promise<SlideManifest>;
+}
+
+const NO_OTHERS: OtherSlides = { lines: [], manifest: () => Promise.reject(new Error("none")) };
 const STEP_PX = 120;
 const ZOOM_STEP = 1.3;
 
@@ -21,14 +30,19 @@ export class SlideViewer implements PictureView {
   private regions: Region[] = [];
   private overlayOn = true;
   private tool: SlideTool = "pan";
+  private readonly pair = h("div", { class: "panes" });
+  private second: SlidePane | null = null;
+  private link: SlideLink | null = null;
+  private asking = 0;
 
   constructor(
     private readonly marks: MarkStore,
     private readonly series: string,
     private readonly manifest: SlideManifest,
     private readonly events: ViewerEvents,
+    private readonly others: OtherSlides = NO_OTHERS,
   ) {
-    this.pane = new SlidePane(manifest, { moved: () => this.onMoved(), drawn: (box) => void this.keep(box), used: () => undefined });
+    this.pane = new SlidePane(manifest, { moved: () => (this.onMoved(), this.link?.follow(this.pane)), drawn: (box) => void this.keep(box), used: () => undefined });
     this.toolbar = new SlideToolbar(
       {
         tool: (name) => this.setTool(name),
@@ -37,10 +51,14 @@ export class SlideViewer implements PictureView {
         whole: () => this.pane.home(),
         regions: () => this.toggleRegions(),
         keys: () => showKeys(this.element, SLIDE_KEYS, "ui.keys.slide_pointer"),
+        beside: (place) => void this.showBeside(place).catch(complain),
+        link: () => this.toggleLink(),
       },
       this.manifest.objective !== null || this.manifest.um_per_pixel !== null,
+      others.lines.map((one) => [one.specimen, one.description || t("ui.series.unnamed")].filter(Boolean).join(" · ")),
     );
-    this.element = h("section", { class: "viewer slide-viewer", "aria-label": t("ui.viewer") }, this.pane.element, this.toolbar.element);
+    this.pair.append(this.pane.element);
+    this.element = h("section", { class: "viewer slide-viewer", "aria-label": t("ui.viewer") }, this.pair, this.toolbar.element);
     this.element.addEventListener("keydown", (event) => this.onKey(event));
     this.setTool("pan");
     this.forget = marks.onChange(() => {
@@ -58,7 +76,36 @@ export class SlideViewer implements PictureView {
     this.element.setAttribute("data-ready", "");
   }
 
+  /** Another slide of the case beside this one, moved with it; to be looked at: questions are about the first. */
+  private async showBeside(place: number | null): Promise<void> {
+    const mine = ++this.asking;
+    const line = place === null ? undefined : this.others.lines[place];
+    const manifest = line && (await this.others.manifest(line.series_id));
+    if (mine !== this.asking) return;
+    this.link = null;
+    this.second?.destroy();
+    this.second?.element.remove();
+    this.second = null;
+    if (manifest) {
+      this.pair.dataset["layout"] = "two";
+      const second = new SlidePane(manifest, { moved: () => this.link?.follow(second), drawn: () => undefined, used: () => undefined });
+      this.second = second;
+      this.pair.append(second.element);
+      await second.ready();
+      if (mine !== this.asking) return;
+      this.link = new SlideLink(this.pane, second);
+    } else this.pair.dataset["layout"] = "one";
+    this.toolbar.setLink(this.link?.isOn ?? false, this.link !== null);
+  }
+
+  private toggleLink(): void {
+    this.link?.toggle();
+    this.toolbar.setLink(this.link?.isOn ?? false, this.link !== null);
+  }
+
   destroy(): void {
+    this.asking += 1;
+    this.second?.destroy();
     this.forget();
     this.pane.destroy();
   }
@@ -141,18 +188,20 @@ export class SlideViewer implements PictureView {
   }
 
   private onKey(event: KeyboardEvent): void {
-    if (event.ctrlKey || event.metaKey || event.altKey || !this.pane.stage.contains(event.target as Node)) return;
+    const pane = [this.pane, this.second].find((one) => one?.stage.contains(event.target as Node));
+    if (event.ctrlKey || event.metaKey || event.altKey || !pane) return;
     const lens = MAGNIFICATIONS[Number(event.key) - 1];
     const steps: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     const step = steps[event.key];
-    if (lens) this.pane.magnify(lens);
-    else if (step) this.pane.pan(step[0] * STEP_PX, step[1] * STEP_PX);
-    else if (event.key === "+" || event.key === "=") this.pane.zoomBy(ZOOM_STEP);
-    else if (event.key === "-") this.pane.zoomBy(1 / ZOOM_STEP);
+    if (lens) pane.magnify(lens);
+    else if (step) pane.pan(step[0] * STEP_PX, step[1] * STEP_PX);
+    else if (event.key === "+" || event.key === "=") pane.zoomBy(ZOOM_STEP);
+    else if (event.key === "-") pane.zoomBy(1 / ZOOM_STEP);
+    else if (event.key === "y") this.toggleLink();
     else if (event.key === "p" || event.key === "Escape") this.setTool("pan");
     else if (event.key === "b") this.setTool("box");
     else if (event.key === "v") void this.keep(this.pane.visible());
-    else if (event.key === "r" || event.key === "Home") this.pane.home();
+    else if (event.key === "r" || event.key === "Home") pane.home();
     else if (event.key === "o") this.toggleRegions();
     else if (event.key === "Delete" || event.key === "Backspace") this.removeOne();
     else if (event.key === "?") showKeys(this.element, SLIDE_KEYS, "ui.keys.slide_pointer");
@@ -165,6 +214,8 @@ export class SlideViewer implements PictureView {
     return {
       magnification: () => this.pane.magnification(),
       place: () => this.pane.place(),
+      besides: () => this.second?.place() ?? null,
+      linked: () => this.link?.isOn ?? false,
       move: (x: number, y: number, zoom: number) => this.pane.move({ x, y, zoom }, true),
       visible: () => this.pane.visible(),
       toCanvas: (x: number, y: number) => this.pane.toScreen(x, y),

@@ -153,7 +153,8 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage,
     if (line.slide) {
       const [{ SlideViewer }, manifest] = await Promise.all([import("./slides"), get<SlideManifest>(`/api/series/${line.series_id}/slide`)]);
       if (mine !== opening) return;
-      const shown = new SlideViewer(marks, line.series_id, manifest, events);
+      const lines = bySpecimen(page.series).filter((one) => one.slide && one.series_id !== line.series_id);
+      const shown = new SlideViewer(marks, line.series_id, manifest, events, { lines, manifest: (id) => get<SlideManifest>(`/api/series/${id}/slide`) });
       replace(shown);
       await shown.show();
     } else if (at?.plane) {
@@ -199,7 +200,7 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage,
 
   drawRail(rail, page.series, (line) => openSeries(line).catch(complain));
   drawPriors(rail, priors, (line, prior) => openPrior(line, prior).catch(complain));
-  const first = page.series[0];
+  const first = bySpecimen(page.series)[0];
   const opened = Promise.all([first ? openFirst(first) : null, marks.load()]);
   opened.then(() => frame.root.setAttribute("data-ready", ""), complain);
   const undrop = dropTarget(frame.root, uploads);
@@ -242,10 +243,17 @@ function drawPriors(rail: HTMLElement, priors: Prior[], choose: (line: SeriesLin
   }
 }
 
+/** Slides by specimen, block and stain, in the place where the first of them came; everything else as it is. */
+function bySpecimen(series: SeriesLine[]): SeriesLine[] {
+  const order = new Intl.Collator(undefined, { numeric: true }).compare;
+  const slides = series.filter((one) => one.slide).sort((a, b) => order(a.specimen, b.specimen) || order(a.block, b.block) || order(a.stain, b.stain));
+  return series.map((one) => (one.slide ? (slides.shift() as SeriesLine) : one));
+}
+
 function drawRail(rail: HTMLElement, series: SeriesLine[], choose: (line: SeriesLine) => void): void {
   const list = h("ul", { class: "rail-own" });
   let specimen = "";
-  for (const one of series) {
+  for (const one of bySpecimen(series)) {
     // A case of several specimens: its slides stand below the one they were cut from.
     if (one.slide && one.specimen && one.specimen !== specimen) list.append(h("li", { class: "rail-specimen small" }, one.specimen));
     specimen = one.specimen;

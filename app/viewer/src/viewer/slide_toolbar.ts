@@ -8,7 +8,7 @@ export type SlideTool = "pan" | "box";
 export const MAGNIFICATIONS = [1, 2.5, 5, 10, 20, 40] as const;
 export const SLIDE_KEYS: [keys: string, words: string][] = [
   ["↑ ↓ ← →", "ui.keys.move"], ["1 – 6", "ui.keys.magnify"], ["+ −", "ui.keys.zoom"], ["P", "ui.tool.pan"], ["B", "ui.tool.region"],
-  ["V", "ui.tool.visible"], ["R", "ui.tool.whole"], ["O", "ui.tool.regions"], ["Delete", "ui.keys.delete_region"], ["?", "ui.tool.keys"],
+  ["V", "ui.tool.visible"], ["R", "ui.tool.whole"], ["O", "ui.tool.regions"], ["Y", "ui.tool.slide_link"], ["Delete", "ui.keys.delete_region"], ["?", "ui.tool.keys"],
 ];
 
 export interface SlideActions {
@@ -18,6 +18,9 @@ export interface SlideActions {
   whole(): void;
   regions(): void;
   keys(): void;
+  /** Put the slide of this place in the list beside the open one; null: none. */
+  beside(place: number | null): void;
+  link(): void;
 }
 
 export class SlideToolbar {
@@ -25,8 +28,14 @@ export class SlideToolbar {
   private readonly tools: Record<SlideTool, HTMLElement>;
   private readonly lenses: HTMLElement[];
   private readonly regions: HTMLElement;
+  private readonly linked: HTMLElement;
+  private readonly besides = h("select", { class: "preset besides", "aria-label": t("ui.slide.beside") });
 
-  constructor(actions: SlideActions, magnified: boolean) {
+  /** others: what the other slides of the case are called. */
+  constructor(actions: SlideActions, magnified: boolean, others: string[] = []) {
+    this.linked = tool("slide_link", "Y", actions.link, "link");
+    this.besides.append(h("option", { value: "" }, t("ui.slide.beside.none")), ...others.map((words, n) => h("option", { value: n }, words)));
+    this.besides.addEventListener("change", () => actions.beside(this.besides.value ? Number(this.besides.value) : null));
     this.tools = { pan: tool("pan", "P", () => actions.tool("pan")), box: tool("region", "B", () => actions.tool("box"), "box") };
     this.lenses = MAGNIFICATIONS.map((times, n) =>
       h("button", { class: "tool tool-text lens num", type: "button", "data-lens": times, "aria-pressed": "false", "aria-label": t("ui.slide.magnify", { n: times }), title: `${t("ui.slide.magnify", { n: times })} (${n + 1})`, on: { click: () => actions.magnify(times) } }, `${times}×`),
@@ -40,9 +49,16 @@ export class SlideToolbar {
       { class: "toolbar", role: "toolbar", "aria-label": t("ui.tool.all") },
       group(this.tools.pan, this.tools.box, tool("visible", "V", actions.visible, "full")),
       magnified ? group(...this.lenses) : null,
+      others.length ? group(this.besides, this.linked) : null,
       group(tool("whole", "R", actions.whole, "reset"), this.regions, tool("keys", "?", actions.keys)),
     );
     this.setRegions(false, false);
+    this.setLink(false, false);
+  }
+
+  setLink(on: boolean, there: boolean): void {
+    this.linked.setAttribute("aria-pressed", String(on && there));
+    this.linked.toggleAttribute("disabled", !there);
   }
 
   setTool(name: SlideTool): void {
