@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.wiring import Services
+from dicom import mirax
 from dicom.errors import DicomError
 
 
@@ -49,6 +50,8 @@ class Arrivals:
     def read(self, path: Path, sha256: str = "") -> Outcome:
         """What one file is, or why it cannot be taken; sha256: where it is known already."""
         try:
+            if mirax.is_mirax(path):
+                sha256 = mirax.digest_of(path)
             facts = self.services.decoder.inspect(path, sha256)
         except DicomError as error:
             return error

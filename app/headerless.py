@@ -9,7 +9,7 @@ from storage.files import StoredFile
 from storage.studies import NewInstance, NewSeries, NewStudy
 
 Kept = tuple[StoredFile, dict[str, Any]]
-"""A sealed file and what was read from it; of a slide with the digest of its overview."""
+"""A sealed file and what was read from it; of a slide with the digest of its overview, and of further files in `also`."""
 SPECIMEN = ("specimen", "block", "stain")
 
 
@@ -73,11 +73,20 @@ def _slide(number: int, kept: Kept, details: Mapping[str, Any]) -> NewSeries:
         sop_uid=facts["sop_instance_uid"],
         file_sha256=file.sha256,
         frames=1,
-        facts={**facts, "slide": slide},
+        facts={**{name: value for name, value in facts.items() if name != "also"}, "slide": slide},
     )
+    others = [
+        NewInstance(
+            sop_uid=f"{facts['sop_instance_uid']}.{place}",
+            file_sha256=sha256,
+            frames=1,
+            facts={name: value for name, value in facts.items() if name not in ("slide", "also")},
+        )
+        for place, sha256 in enumerate(facts.get("also") or (), start=1)
+    ]
     return NewSeries(
         key=str(facts["series_instance_uid"]),
         modality="SM",
         facts={"description": " ".join(filter(None, (said["block"], said["stain"]))), **said},
-        instances=[instance],
+        instances=[instance, *others],
     )

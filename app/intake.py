@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
+from itertools import chain
 from threading import Lock
 from typing import Any
 
@@ -20,7 +21,7 @@ from app.auth import Caller
 from app.errors import Refused
 from app.grouping import new_study
 from app.lens import Lens
-from app.receiving import Receiving
+from app.receiving import Receiving, media_of
 from app.wiring import SYSTEM, Services
 from dicom.errors import DicomError
 from dicom.media import walk
@@ -57,12 +58,20 @@ class Intake:
         self._sealers.shutdown(wait=True)
 
     def begin(
-        self, caller: Caller, files: int, size: int, *, look_first: bool = False, sizes: Sequence[int] = ()
+        self,
+        caller: Caller,
+        files: int,
+        size: int,
+        *,
+        look_first: bool = False,
+        sizes: Sequence[int] = (),
+        parts: Mapping[int, str] | None = None,
     ) -> str:
         """Open an upload; raises Refused over the limits.
 
         look_first: the person wants to see what the files tell of the patient before anything is kept
         sizes: of each file, where large ones are to come in parts
+        parts: of files that are one slide together, the slide's number and the file's name in it
         """
         settings = self.services.settings
         most = settings.upload_slide_bytes if sizes else settings.upload_bytes
@@ -87,6 +96,7 @@ class Intake:
             settings.identity,
             Lens() if look_first else None,
             tuple(sizes),
+            dict(parts or {}),
         )
         return upload.id
 
@@ -109,7 +119,8 @@ class Intake:
         """Note that a file arrived whole, and begin to read it while the others arrive."""
         with self._lock:
             receiving.received[number] = size
-        self._arrivals.begin(receiving.ahead, receiving.folder / f"{number:06d}", sha256)
+        if number not in receiving.named:
+            self._arrivals.begin(receiving.ahead, receiving.folder / f"{number:06d}", sha256)
 
     def refused(self, receiving: Receiving, code: str) -> None:
         """Note in the record that something of an upload was not taken."""
@@ -192,10 +203,12 @@ class Intake:
             self._end(receiving, "done" if receiving.found else "refused")
 
     def _read_all(self, receiving: Receiving) -> None:
-        files = [receiving.folder / f"{number:06d}" for number in sorted(receiving.received)]
-        numbers = sorted(receiving.received)
+        numbers = [number for number in sorted(receiving.received) if number not in receiving.named]
+        files = [receiving.folder / f"{number:06d}" for number in numbers]
         receiving.total = len(files)
-        for media in walk(files, receiving.folder):
+        laid = receiving.laid_out()
+        numbers += [number for number, _ in laid]
+        for media in chain(walk(files, receiving.folder), media_of(laid, len(files))):
             if self._is_unwanted(receiving):
                 return
             number = numbers[media.ordinal]
@@ -373,17 +386,19 @@ class Intake:
             tx.record(
                 "upload.finished", subject=tx.ref(patient_id), object_type="upload", object_id=receiving.id
             )
-        kept = []
+        kept, further = [], []
         for _, path, facts in receiving.pictures:
-            with path.open("rb") as source:
-                file = services.files.keep(key, patient_id, source)
-            kept.append((file, slides.with_overview(services, key, patient_id, path, facts)))
+            files = slides.kept_files(services, key, patient_id, path)
+            told = slides.with_overview(services, key, patient_id, path, facts)
+            kept.append((files[0], slides.with_files(told, path, files)))
+            further += files[1:]
         with services.database.read(caller.actor) as tx:
             receiving.duplicates += sum(
                 studies.instance_known(tx, caller.user.id, file.sha256) is not None for file, _ in kept
             )
         study = headerless.study_of(kept, details, patient_id)
         with services.database.write(caller.actor) as tx:
+            services.files.note(tx, patient_id, *further)
             for file, facts in kept:
                 services.files.note(tx, patient_id, file)
                 slides.note_overview(services, tx, patient_id, facts)
@@ -391,7 +406,9 @@ class Intake:
             self._note_identity(tx, receiving, patient_id, study_id, len(kept))
         for (_, path, _), (file, facts) in zip(receiving.pictures, kept, strict=True):
             if "slide" in facts:
-                slides.adopt(services, slides.Glass(facts["slide"], patient_id, key, (file.sha256,)), path)
+                digests = (file.sha256, *facts.get("also", ()))
+                glass = slides.Glass(facts["slide"], patient_id, key, digests)
+                slides.adopt(services, glass, *slides.files_at(path))
         receiving.found.append(study_id)
         receiving.pictures.clear()
         self._end(receiving, "done")

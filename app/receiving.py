@@ -9,6 +9,9 @@ from typing import Any
 from app.arrivals import Ahead, Read
 from app.auth import Caller
 from app.lens import Lens
+from dicom import mirax
+from dicom.errors import DicomError
+from dicom.media import MediaFile
 
 FoundFile = tuple[int, Path, dict[str, Any]]
 """A number, where the file lies on scratch, and what was read from it."""
@@ -39,6 +42,7 @@ class Receiving:
     waiting: files that were read and wait for the person's decision, by the number they were sent under
     pictures: those without a header, which wait for what a person says of them
     sizes: of each announced file, where they may come in parts; parts: those of which some has come
+    named: files that are one slide together: the slide's number and the file's name, as 0/Index.dat
     """
 
     id: str
@@ -49,6 +53,7 @@ class Receiving:
     rule: str
     lens: Lens | None = None
     sizes: tuple[int, ...] = ()
+    named: dict[int, str] = field(default_factory=dict)
     parts: dict[int, Partial] = field(default_factory=dict)
     received: dict[int, int] = field(default_factory=dict)
     ahead: Ahead = field(default_factory=Ahead)
@@ -63,6 +68,25 @@ class Receiving:
     waiting: list[tuple[int, Read]] = field(default_factory=list)
     good: list[Read] = field(default_factory=list)
     pictures: list[FoundFile] = field(default_factory=list)
+
+    def laid_out(self) -> "list[tuple[int, Path | DicomError]]":
+        """Slides of several files, each laid out for its reader, with the number of its first file; or why not."""
+        found: list[tuple[int, Path | DicomError]] = []
+        slides: dict[str, dict[str, int]] = {}
+        for number, named in sorted(self.named.items()):
+            if number not in self.received:
+                continue
+            slide, _, name = named.partition("/")
+            slides.setdefault(slide, {})[name] = number
+        for slide, parts in slides.items():
+            folder = self.folder / f"slide-{int(slide)}"
+            folder.mkdir(mode=0o700)
+            try:
+                paths = {name: self.folder / f"{number:06d}" for name, number in parts.items()}
+                found.append((min(parts.values()), mirax.lay_out(paths, folder)))
+            except DicomError as error:
+                found.append((min(parts.values()), error))
+        return found
 
     @property
     def under_way(self) -> int:
@@ -86,3 +110,11 @@ class Receiving:
                 {"lens": self.lens.as_json(self.rule)} if self.lens and self.state == "needs_decision" else {}
             ),
         }
+
+
+def media_of(laid: "list[tuple[int, Path | DicomError]]", first: int) -> list[MediaFile]:
+    """Laid out slides as what an upload holds; first: how many files stand before them."""
+    return [
+        MediaFile(None, first + n, one) if isinstance(one, DicomError) else MediaFile(one, first + n)
+        for n, (_, one) in enumerate(laid)
+    ]

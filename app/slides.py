@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from app.wiring import Services
+from dicom import mirax
 from dicom.slides import OVERVIEW, QUALITY, TILE, depth_of, tile_box
 from dicom.tissue import propose, tissue_mask
 from storage.database import Tx
@@ -81,14 +82,23 @@ def opened(services: Services, glass: Glass) -> Iterator[Path]:
     """The path of its plaintext copy, made when there is none; raises ScratchFull, NotFound, Unreadable."""
 
     def fill(folder: Path) -> None:
-        for number, sha256 in enumerate(glass.files):
-            with (folder / f"{number:04d}").open("xb") as target:
+        for path, sha256 in zip(_laid(glass, folder), glass.files, strict=True):
+            with path.open("xb") as target:
                 for chunk in services.files.chunks(glass.key, glass.patient_id, sha256):
                     target.write(chunk)
 
     size = sum(services.files.size(glass.patient_id, one) for one in glass.files)
     with services.copies.hold(glass.name, size, fill) as folder:
-        yield folder / "0000"
+        yield folder / (mirax.OPENS if "names" in glass.facts else "0000")
+
+
+def _laid(glass: Glass, folder: Path) -> list[Path]:
+    """Where each file of a slide lies in its copy: by number, or where they call each other by names, by those."""
+    if "names" not in glass.facts:
+        return [folder / f"{number:04d}" for number in range(len(glass.files))]
+    (folder / mirax.FOLDER).mkdir(mode=0o700)
+    (folder / mirax.OPENS).touch(mode=0o600)
+    return [folder / mirax.FOLDER / name for name in glass.facts["names"]]
 
 
 def with_overview(
@@ -134,12 +144,38 @@ def note_overview(services: Services, tx: Tx, patient_id: str, facts: Mapping[st
     )
 
 
+def files_at(received: Path) -> list[Path]:
+    """The files of what was received, in the order in which they are kept."""
+    return mirax.parts_of(received) if mirax.is_mirax(received) else [received]
+
+
+def kept_files(services: Services, key: bytes, patient_id: str, received: Path) -> list[StoredFile]:
+    """Seal every file of what was received."""
+    found = []
+    for path in files_at(received):
+        with path.open("rb") as source:
+            found.append(services.files.keep(key, patient_id, source))
+    return found
+
+
+def with_files(facts: dict[str, Any], received: Path, files: Sequence[StoredFile]) -> dict[str, Any]:
+    """What was read from a slide, with its further files (`also`) and their names; others as they are."""
+    if not mirax.is_mirax(received):
+        return facts
+    names = [path.name for path in files_at(received)]
+    return {
+        **facts,
+        "also": [one.sha256 for one in files[1:]],
+        "slide": {**facts["slide"], "names": names},
+    }
+
+
 def adopt(services: Services, glass: Glass, *received: Path) -> None:
     """Let received files be the copy: they were just read, and will be looked at next."""
 
     def fill(folder: Path) -> None:
-        for number, one in enumerate(received):
-            one.rename(folder / f"{number:04d}")
+        for path, one in zip(_laid(glass, folder), received, strict=True):
+            one.rename(path)
 
     size = sum(one.stat().st_size for one in received)
     with suppress(ScratchFull), services.copies.hold(glass.name, size, fill):

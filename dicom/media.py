@@ -11,11 +11,12 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from pydicom.filereader import read_file_meta_info
 
+from dicom import mirax
 from dicom.errors import BadArchive, DicomError, OtherFiles, TooLarge, in_bytes
 from dicom.photos import is_photo
 
@@ -41,7 +42,7 @@ def walk(files: list[Path], scratch: Path) -> Iterator[MediaFile]:
     """Every file to read; an archive that is refused is one entry with its error.
 
     files: as received; a folder stands for all the files in it
-    Names inside archives are never used.
+    Names inside archives are never used, but for those by which the files of an MRXS slide call each other.
     """
     for ordinal, received in enumerate(files):
         for file in _files_of(received):
@@ -79,7 +80,7 @@ def _pictures(paths: list[Path]) -> list[Path]:
     dicom = [path for path in paths if _is_dicom(path) and not _is_directory(path)]
     # The icons of a disc's viewer are no photographs of the patient.
     photos = [] if medium else [path for path in paths if is_photo(_head(path)) and not _is_dicom(path)]
-    found = sorted([*dicom, *photos])
+    found = sorted([*dicom, *photos, *filter(mirax.is_mirax, paths)])
     others = len(paths) - len(found) - sum(map(_is_directory, paths))
     if not found:
         raise BadArchive(reason="no picture")
@@ -96,13 +97,13 @@ def _unpacked(archive: Path, scratch: Path) -> list[Path]:
         with zipfile.ZipFile(archive) as opened:
             entries = [entry for entry in opened.infolist() if not entry.is_dir()]
             _check(entries)
-            budget, paths = UNPACKED_BYTES, []
+            budget, paths = UNPACKED_BYTES, {}
             for number, entry in enumerate(entries):
                 path = folder / f"{number:05d}"
                 with opened.open(entry) as source, path.open("xb") as target:
                     budget -= _copied(source, target, budget)  # type: ignore[arg-type]
-                paths.append(path)
-            return paths
+                paths[PurePosixPath(entry.filename.replace("\\", "/"))] = path
+            return _with_slides(paths, folder)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, *_ODD) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise BadArchive(reason=type(error).__name__) from error
@@ -110,6 +111,18 @@ def _unpacked(archive: Path, scratch: Path) -> list[Path]:
         # A full disk is no fault of the archive: it goes on as it is, but leaves nothing behind either.
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _with_slides(paths: dict[PurePosixPath, Path], scratch: Path) -> list[Path]:
+    """The unpacked files, those of each MRXS slide laid out as one; its own picture, which may show the label, is left out."""
+    left = dict(paths)
+    for number, index in enumerate(name for name in paths if name.name == mirax.INDEX):
+        own = [name for name in left if name.parent == index.parent and mirax.PART.fullmatch(name.name)]
+        folder = scratch / f"slide-{number}"
+        folder.mkdir(mode=0o700)
+        left[PurePosixPath(f"/{number}")] = mirax.lay_out({name.name: left.pop(name) for name in own}, folder)
+        left = {name: path for name, path in left.items() if name.suffix.lower() != ".mrxs"}
+    return list(left.values())
 
 
 def _check(entries: list[zipfile.ZipInfo]) -> None:

@@ -257,6 +257,7 @@ def _head(head: dict[str, Any]) -> bytes:
 
 def open_source(source: Any, limits: Limits) -> Any:
     """A DICOM instance, a slide or a picture, by its content, or what is open already; raises DicomError subclasses."""
+    from dicom.mirax import is_mirax
     from dicom.photos import Photo, is_photo, is_tiff
     from dicom.slides import is_slide, kept_open
 
@@ -264,6 +265,8 @@ def open_source(source: Any, limits: Limits) -> Any:
         return source
     if isinstance(source, bytes):
         head = source[:132]
+    elif is_mirax(source):
+        return kept_open(source, limits)
     else:
         with source.open("rb") as stream:
             head = stream.read(132)

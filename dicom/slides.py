@@ -1,7 +1,8 @@
 """A pathology slide: its levels, regions by micrometre, tiles. Read by level, never whole.
 
 Read through OpenSlide: what it knows in one file (Aperio SVS, Hamamatsu NDPI, Leica SCN, Ventana, Philips and
-generic tiled TIFF) and DICOM whole-slide objects, whose levels are files of one folder. Not covered: MRXS and VMS.
+generic tiled TIFF), DICOM whole-slide objects, whose levels are files of one folder, and MRXS (`dicom.mirax`). Not
+covered: VMS.
 Label and macro images are never opened: there is no way to them from here, because they carry what somebody wrote
 on the glass.
 """
@@ -34,7 +35,7 @@ SLIDE_BYTES = 64 << 30
 OVERVIEW = 1024
 LONGEST_SIDE = 1 << 21
 _WRITTEN_ON = frozenset(["label", "macro"])
-_VENDORS = {"generic-tiff": "TIFF", "dicom": "DICOM"}
+_VENDORS = {"generic-tiff": "TIFF", "dicom": "DICOM", "mirax": "MRXS"}
 
 Box = tuple[float, float, float, float]
 """x, y, width, height in pixels of the largest level."""

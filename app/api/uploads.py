@@ -18,6 +18,7 @@ from app.errors import Refused
 from app.intake import Intake
 from app.receiving import Receiving
 from app.wording import sentence
+from dicom import mirax
 from dicom.render import View, thumbnail
 from storage import studies, uploads
 from storage.errors import NotFound
@@ -29,6 +30,8 @@ SLACK = 1 << 20
 PREVIEW = 360
 """Longer side of a picture that waits for a decision: large enough to read what a device wrote."""
 VIEW = View(square=True, overlays=True)
+Part = Annotated[str, Field(pattern=rf"^\d{{1,3}}/({mirax.PART.pattern})$", max_length=64)]
+"""Of a file that is no slide alone: which slide of the upload it belongs to, and its name there, as 0/Index.dat."""
 Day = Annotated[date, PlainSerializer(date.isoformat, return_type=str)]
 
 
@@ -36,12 +39,14 @@ class Announced(BaseModel):
     """How much will come, and whether its sender wants to see what it tells of the patient before it is kept.
 
     sizes: bytes of each file, where large ones are to come in parts
+    parts: of files that are one slide together, by their numbers
     """
 
     files: int = Field(ge=1)
     bytes: int = Field(ge=0)
     look_first: bool = False
     sizes: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list, max_length=20_000)
+    parts: dict[Annotated[int, Field(ge=0)], Part] = Field(default_factory=dict, max_length=20_000)
 
 
 class Finished(BaseModel):
@@ -92,7 +97,12 @@ def intake_of(request: Request) -> Intake:
 def begin(request: Request, announced: Announced, caller: Caller = CLINICIAN) -> dict[str, str]:
     """Announce an upload."""
     upload_id = intake_of(request).begin(
-        caller, announced.files, announced.bytes, look_first=announced.look_first, sizes=announced.sizes
+        caller,
+        announced.files,
+        announced.bytes,
+        look_first=announced.look_first,
+        sizes=announced.sizes,
+        parts=announced.parts,
     )
     return {"upload_id": upload_id}
 
@@ -108,10 +118,10 @@ async def send(request: Request, upload_id: str, number: int, caller: Caller = C
     room = receiving.announced["bytes"] + SLACK - sum(receiving.received.values()) - receiving.under_way
     room = min(limit, room + receiving.received.get(number, 0))
     path = receiving.folder / f"{number:06d}"
-    part = receiving.folder / f"{number:06d}.{secrets.token_hex(4)}.part"
+    arriving = receiving.folder / f"{number:06d}.{secrets.token_hex(4)}.part"
     try:
-        size, sha256 = await _arrived(request, part, room)
-        part.replace(path)
+        size, sha256 = await _arrived(request, arriving, room)
+        arriving.replace(path)
     except Refused as error:
         await run_in_threadpool(intake.refused, receiving, error.code)
         raise
@@ -119,7 +129,7 @@ async def send(request: Request, upload_id: str, number: int, caller: Caller = C
         await run_in_threadpool(intake.refused, receiving, "storage.disk_full")
         raise Refused("storage.disk_full") from error
     finally:
-        part.unlink(missing_ok=True)
+        arriving.unlink(missing_ok=True)
     intake.took(receiving, number, size, sha256)
     return {"received": size, "sha256": sha256}
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from app.drawn_slide import write_drawn_slide
 from tests.browser import pages
 from tests.browser.conftest import RESULTS, Watcher
 from tests.browser.house import House
+from tests.mirax_slides import mirax
 
 REAL = Path(__file__).parents[1] / "data" / "cmu_small_region.svs"
 SIDE = 6144
@@ -259,6 +261,34 @@ def test_two_slides_of_a_case_are_looked_at_side_by_side(
     assert alone["x"] - back["x"] == pytest.approx(-240, abs=3)
     assert stays["x"] == pytest.approx(followed["x"], abs=3)
     assert not pages.viewer(page, "linked()")
+
+
+def test_a_folder_of_a_slide_is_one_slide(house: House, watcher: Watcher, tmp_path: Path) -> None:
+    """An MRXS folder chosen as a folder: one slide is asked about, the picture beside it is not sent, and it opens."""
+    folder = tmp_path / "case"
+    (folder / "slide 7").mkdir(parents=True)
+    Image.new("RGB", (32, 32)).save(folder / "slide 7.mrxs", "JPEG")
+    for name, data in mirax().items():
+        (folder / "slide 7" / name).write_bytes(data)
+    page = watcher.person(house.address)
+    pages.sign_in(page, "dr.park")
+    page.locator(".picker input[name=look_first]").set_checked(False)
+    page.locator(".picker input[type=file]").nth(1).set_input_files(str(folder))
+    form = page.locator("dialog.details")
+    form.wait_for(timeout=pages.LONG_MS)
+    asked = form.locator("figure").count()
+    RESULTS.mkdir(exist_ok=True)
+    page.screenshot(path=RESULTS / "slide-folder-details.png")
+    pages.fill_details(page, DETAILS | {"patient_id": "PATH-97"})
+    link = page.locator("section.upload a[href*='/app/study']").first
+    link.wait_for(timeout=pages.LONG_MS)
+    pages.open_study(page, str(link.get_attribute("href")).split("id=")[1])
+    page.click("[data-lens='40']")
+
+    assert asked == 1
+    assert settled(page)["zoom"] == pytest.approx(1, rel=1e-3)
+    assert page.locator(".upload-refused li").count() == 0
+    page.screenshot(path=RESULTS / "slide-folder.png")
 
 
 def test_a_real_slide_shows_its_scale_and_its_lens(house: House, watcher: Watcher) -> None:

@@ -7,6 +7,7 @@ import { bytes, t } from "./i18n";
 import { icon } from "./icons";
 import { askLens, type LensFound } from "./lens";
 import { IN_PARTS, sendInParts, type WaitingUpload } from "./parts";
+import { setPath, slidesIn } from "./slide_files";
 import { me } from "./session";
 import { complain, sentenceOf, toast } from "./toast";
 import type { StudyLine } from "./types";
@@ -60,10 +61,12 @@ export class Uploads {
 
   async send(files: File[]): Promise<void> {
     if (files.length === 0) return;
+    const { files: sent, parts } = slidesIn(files);
+    if (sent.length !== files.length) files = sent;
     const due = files.map((file, n) => ({ n, file, kept: 0 }));
     const sizes = files.some((file) => file.size > IN_PARTS) ? files.map((file) => file.size) : [];
     const bytes = files.reduce((sum, file) => sum + file.size, 0);
-    const begin = () => post<{ upload_id: string }>("/api/uploads", { files: files.length, bytes, look_first: this.lookFirst, sizes });
+    const begin = () => post<{ upload_id: string }>("/api/uploads", { files: files.length, bytes, look_first: this.lookFirst, sizes, parts });
     await this.carry(async () => (await begin()).upload_id, files, due, () => void this.send(files));
   }
 
@@ -336,7 +339,9 @@ async function filesOf(entries: FileSystemEntry[]): Promise<File[]> {
   for (let entry = waiting.shift(); entry; entry = waiting.shift()) {
     if (entry.isFile) {
       const file = entry as FileSystemFileEntry;
-      found.push(await new Promise<File>((resolve, reject) => file.file(resolve, reject)));
+      const taken = await new Promise<File>((resolve, reject) => file.file(resolve, reject));
+      setPath(taken, entry.fullPath);
+      found.push(taken);
     } else {
       const reader = (entry as FileSystemDirectoryEntry).createReader();
       // A reader hands out at most 100 entries a time and says so only by an empty answer.
