@@ -4,14 +4,13 @@ import json
 import socket
 from collections.abc import Iterable, Iterator
 from typing import Literal
-from urllib.parse import urlsplit
 
 from storage.audit import messages
+from storage.audit.log_server import open_log_server
 from storage.database import Actor, Database
 
 Form = Literal["sealed", "fhir", "syslog"]
 FORMS: tuple[Form, ...] = ("sealed", "fhir", "syslog")
-SYSLOG_PORT = 514
 
 
 def lines(database: Database, actor: Actor, form: Form, after: int = -1) -> Iterator[bytes]:
@@ -30,19 +29,18 @@ def lines(database: Database, actor: Actor, form: Form, after: int = -1) -> Iter
 
 
 def send(them: Iterable[bytes], place: str) -> int:
-    """Send each line as a datagram to `syslog://host:port` (RFC 5426); returns how many.
+    """Send each line to `syslog://host:port` or `syslog+tls://host:port`; returns how many.
 
     raises: ValueError for another kind of address, OSError
     """
-    parts = urlsplit(place)
-    if parts.scheme != "syslog" or not parts.hostname:
-        raise ValueError("Messages are sent to syslog://host:port.")
+    server = open_log_server(place)
+    if server is None:
+        raise ValueError("Messages are sent to syslog://host:port or syslog+tls://host:port.")
     count = 0
-    (family, kind, _, _, address), *_ = socket.getaddrinfo(
-        parts.hostname, parts.port or SYSLOG_PORT, type=socket.SOCK_DGRAM
-    )
-    with socket.socket(family, kind) as sending:
+    try:
         for line in them:
-            sending.sendto(line.rstrip(b"\n"), address)
+            server.send(line.rstrip(b"\n"))
             count += 1
+    finally:
+        server.close()
     return count

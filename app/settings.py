@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     witness: str = Field(
         "",
         description="Where every change leaves the length and tree hash of the record, out of reach of this "
-        "host's owner: a file on a mount of another host, or syslog://host:port; empty: nowhere.",
+        "host's owner: a file on a mount of another host, syslog+tls://host:port or syslog://host:port; empty: nowhere.",
     )
     backup_recipient: str = Field(
         "",

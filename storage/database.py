@@ -339,6 +339,8 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+        if self._witness is not None:
+            self._witness.close()
 
     def _opens(self, row: PatientKeyRow) -> None:
         try:

@@ -103,7 +103,10 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
                 },
             ),
             (("--after",), {"type": int, "default": -1, "help": "only entries behind this number"}),
-            (("--send",), {"default": "", "help": "syslog://host:port instead of a file"}),
+            (
+                ("--send",),
+                {"default": "", "help": "syslog+tls://host:port or syslog://host:port instead of a file"},
+            ),
         ],
         records.audit_export,
     ),

@@ -11,12 +11,11 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
+from storage.audit.log_server import LogServer, open_log_server
 from storage.errors import WitnessAway
 
 MARK = "dragonfly-audit"
-SYSLOG_PORT = 514
 # RFC 5424: facility 13 (log audit), severity 5 (notice).
 _PRIORITY = 13 * 8 + 5
 
@@ -41,6 +40,10 @@ class Witness(Protocol):
         """Keep one; raises OSError when it cannot."""
         ...
 
+    def close(self) -> None:
+        """Let go of what is open."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FileWitness:
@@ -56,30 +59,33 @@ class FileWitness:
         finally:
             os.close(descriptor)
 
+    def close(self) -> None:
+        """Nothing stays open between lines."""
+
 
 @dataclass(frozen=True, slots=True)
 class SyslogWitness:
-    """The hospital's log server, by datagrams in the form of RFC 5424 (RFC 5426): nobody says whether one came."""
+    """The hospital's log server, in the form of RFC 5424."""
 
-    host: str
-    port: int
+    server: LogServer
 
     def note(self, standing: Standing) -> None:
         """One message, without the time: the server writes its own."""
         message = f"<{_PRIORITY}>1 - {socket.gethostname()} {MARK} - witness - {standing.line()}"
-        for family, kind, _, _, address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_DGRAM):
-            with socket.socket(family, kind) as sending:
-                sending.sendto(message.encode(), address)
-            return
+        self.server.send(message.encode())
+
+    def close(self) -> None:
+        """End the connection."""
+        self.server.close()
 
 
 def open_witness(place: str) -> Witness | None:
-    """A path or `syslog://host:port`; None where none is named; raises WitnessAway for anything else."""
+    """A path, `syslog://host:port` or `syslog+tls://host:port`; None where none is named; raises WitnessAway."""
     if not place:
         return None
-    parts = urlsplit(place)
-    if parts.scheme == "syslog" and parts.hostname:
-        return SyslogWitness(parts.hostname, parts.port or SYSLOG_PORT)
-    if parts.scheme or not Path(place).is_absolute():
-        raise WitnessAway(reason="neither an absolute path nor syslog://host:port")
+    server = open_log_server(place)
+    if server is not None:
+        return SyslogWitness(server)
+    if not Path(place).is_absolute():
+        raise WitnessAway(reason="neither an absolute path nor the address of a log server")
     return FileWitness(Path(place))

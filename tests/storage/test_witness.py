@@ -144,6 +144,9 @@ def test_a_witness_that_goes_away_is_counted_and_stops_nobody(database, database
                 raise OSError("unplugged")
             FileWitness(seen).note(standing)
 
+        def close(self):
+            pass
+
     watched = Database(database_url, database.keyring, database.audit_keys, clock, Cable())
     watched.open(OWNER)
     away.set()
