@@ -53,7 +53,7 @@ def new_study(
                     NewInstance(
                         sop_uid=str(m.facts["sop_instance_uid"]),
                         file_sha256=digests[m.handle],
-                        frames=1 if one.key in known else int(m.facts["frames"]),
+                        frames=int(n == 0) if one.key in known else int(m.facts["frames"]),
                         facts=_level(m, known[one.key], n == 0) if one.key in known else _slim(m.facts),
                     )
                     for n, m in enumerate(one.members)

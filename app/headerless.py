@@ -79,7 +79,7 @@ def _slide(number: int, kept: Kept, details: Mapping[str, Any]) -> NewSeries:
         NewInstance(
             sop_uid=f"{facts['sop_instance_uid']}.{place}",
             file_sha256=sha256,
-            frames=1,
+            frames=0,
             facts={name: value for name, value in facts.items() if name not in ("slide", "also")},
         )
         for place, sha256 in enumerate(facts.get("also") or (), start=1)

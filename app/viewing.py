@@ -12,7 +12,8 @@ from dicom.sandbox import Held
 from dicom.windowing import Window
 from storage import studies
 from storage.database import Tx
-from storage.studies import Instance, Study
+from storage.errors import NotFound
+from storage.studies import Instance, Series, Study
 
 Picture = np.ndarray[Any, Any]
 
@@ -20,12 +21,21 @@ Picture = np.ndarray[Any, Any]
 def file_of(services: Services, tx: Tx, instance: Instance) -> Held:
     """An instance's file for the decoder, of a slide that of its overview; read only where no process has it open.
 
-    raises: Unreadable once the patient was erased; later, from the decoder, NotFound and Unreadable
+    raises: Unreadable once the patient was erased; NotFound for what is a slide only together with others; later,
+        from the decoder, NotFound and Unreadable
     """
+    if instance.facts.get("kind") == "slide" and "slide" not in instance.facts:
+        raise NotFound(object="picture")
     key = tx.patient_key(instance.patient_id)
     # A slide is never read whole; what asks for its picture without asking for a region is shown all of it, small.
     sha256 = (instance.facts.get("slide") or {}).get("overview") or instance.file_sha256
     return Held(sha256, lambda: services.files.read(key, instance.patient_id, sha256))
+
+
+def middle_of(series: Series) -> Instance:
+    """What stands for a series in a list: its middle picture; of a slide, whose files are parts of it, the slide."""
+    first = series.instances[0]
+    return first if "slide" in first.facts else series.instances[len(series.instances) // 2]
 
 
 def pictures(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]) -> list[Picture]:

@@ -120,7 +120,7 @@ def thumbnail(request: Request, series_id: str, caller: Caller = CLINICIAN) -> R
     services = services_of(request)
     with services.database.read(caller.actor) as tx:
         _, series = studies.one_series(tx, series_id, caller.user.id)
-        middle = series.instances[len(series.instances) // 2]
+        middle = viewing.middle_of(series)
         file = viewing.file_of(services, tx, middle)
     data = viewing.small(services, file, middle.frames)
     return Response(data, media_type="image/png", headers=PRIVATE)

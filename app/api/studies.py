@@ -150,7 +150,7 @@ def thumbnail(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Re
         first = next((series for series in studies.series(tx, study) if series.instances), None)
         if first is None:
             raise NotFound(object="picture")
-        middle = first.instances[len(first.instances) // 2]
+        middle = viewing.middle_of(first)
         file = viewing.file_of(services, tx, middle)
     data = viewing.small(services, file, middle.frames)
     return Response(data, media_type="image/png", headers={"cache-control": "private, max-age=600"})

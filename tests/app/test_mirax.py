@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.wiring import SYSTEM
+from storage import studies
 from tests.app.conftest import settled, upload
 from tests.mirax_slides import mirax
 
@@ -68,6 +70,22 @@ def test_its_files_become_one_slide(world, browser):
     assert [one["width"] for one in told["levels"]] == [1024, 512, 256]
     assert (series["slide"], series["count"], series["stain"]) == (True, 1, "PAS")
     assert np.abs(shown[324:380, 196:252].astype(int) - [24, 40, 128]).max() <= 6
+    small = np.asarray(Image.open(BytesIO(browser.get(series["thumbnail_url"]).content)).convert("RGB"))
+    assert small.shape == (160, 160, 3) and np.abs(small[85, 35].astype(int) - [24, 64, 128]).max() <= 8
+
+
+def test_a_file_of_a_slide_is_no_picture_of_its_own(world, browser):
+    """It may be gigabytes of a format that nobody asked for: only the slide is given out, and counted once."""
+    _, address = sent(browser, mirax(cell=128))
+    case = described(browser, address)
+    with world.services.database.read(SYSTEM) as tx:
+        series = studies.series(tx, studies.get(tx, case["study"]["study_id"], None))
+    whole, *parts = series[0].instances
+
+    status = [browser.get(f"/api/instances/{one.id}/frames/0/rendered.png").status_code for one in parts]
+
+    assert status == [404] * 3 and case["study"]["instances"] == 1
+    assert browser.get(f"/api/instances/{whole.id}/frames/0/rendered.png").status_code == 200
 
 
 def test_a_zip_of_it_is_the_same_slide_and_its_picture_stays_behind(world, browser):

@@ -288,6 +288,7 @@ def test_a_folder_of_a_slide_is_one_slide(house: House, watcher: Watcher, tmp_pa
     assert asked == 1
     assert settled(page)["zoom"] == pytest.approx(1, rel=1e-3)
     assert page.locator(".upload-refused li").count() == 0
+    assert page.evaluate("document.querySelector('.rail-own img').naturalWidth") > 0
     page.screenshot(path=RESULTS / "slide-folder.png")
 
 
