@@ -14,6 +14,7 @@ from dicom.errors import Damaged, DicomError, NotAnImage, TooLarge
 from dicom.sandbox import Decoder, open_source
 from dicom.slides import Slide, depth_of, is_slide, kept_open, tile_box
 from tests.samples import slide
+from tests.vendor_slides import ndpi, scn
 
 REAL = Path(__file__).parents[1] / "data" / "cmu_small_region.svs"
 
@@ -195,6 +196,23 @@ def test_tiles_and_regions_come_from_the_limited_process(decoder):
     assert Image.open(BytesIO(tile)).size == (512, 512)
     with pytest.raises(NotAnImage):
         decoder.tile(REAL, 12, 9, 9)
+
+
+@pytest.mark.parametrize(("drawn", "vendor"), [(scn, "leica"), (ndpi, "hamamatsu")], ids=["SCN", "NDPI"])
+def test_other_vendors_formats_are_read_and_their_macro_is_not(tmp_path, decoder, drawn, vendor):
+    """Size, resolution and lens; cell (3, 5) is (24, 40, 128); the macro's dark gray is nowhere in the overview."""
+    file = tmp_path / "slide"
+    file.write_bytes(drawn())
+
+    facts = decoder.inspect(file)["slide"]
+    cell = decoder.region(file, (200, 328, 32, 32), (8, 8))
+    overview = decoder.render(file)
+
+    assert (facts["format"], facts["um_per_pixel"], facts["objective"]) == (vendor, [0.5, 0.5], 20)
+    assert np.abs(cell.astype(int) - [24, 40, 128]).max() <= 4
+    assert np.abs(overview.astype(int) - 7).max(axis=2).min() > 60
+    told = {one["attribute"] for one in decoder.told(file)}
+    assert "macro" in told
 
 
 def test_a_file_written_anew_is_another_slide(tmp_path):
