@@ -81,7 +81,8 @@ class Intake:
             raise Refused("app.upload_too_large", what="bytes", limit=most)
         if sizes and (len(sizes) != files or sum(sizes) != size):
             raise Refused("app.invalid", what="sizes")
-        if sizes and shutil.disk_usage(settings.data_dir).free < size:
+        # Before it is wiped from scratch it lies sealed beside it.
+        if sizes and shutil.disk_usage(settings.data_dir).free < 2 * size:
             raise Refused("storage.disk_full")
         with self.services.database.write(caller.actor) as tx:
             upload = uploads.begin(tx, files=files, size=size)

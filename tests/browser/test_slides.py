@@ -344,7 +344,10 @@ FEW_MB = 300
 def test_a_large_slide_opens_fast_and_stays_small(
     house: House, watcher: Watcher, tmp_path: Path, which: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Moved over for a while at every magnification, the page's process keeps below 300 MB; times are printed."""
+    """Moved over for a while at every magnification, the page's process keeps below 300 MB; times are printed.
+
+    Then a reading plan runs over it, and the draft's microscopy cites its fields.
+    """
     file = REAL
     if which == "large":
         file = tmp_path / "large.tif"
@@ -365,9 +368,25 @@ def test_a_large_slide_opens_fast_and_stays_small(
         settled(page)
     used = page_megabytes(page)
 
+    chosen, cited = fields_drafted(page, 2)
+
     with capsys.disabled():
-        print(f"\n{which} slide: open {seconds} s, page process {used} MB of its own")
+        print(f"\n{which} slide: open {seconds} s, page process {used} MB of its own; fields cited {cited}")
     assert used < FEW_MB
+    assert chosen and cited == [str(n + 1) for n in range(chosen)]
+
+
+def fields_drafted(page: Page, keep: int) -> tuple[int, list[str]]:
+    """Propose fields, keep so many at most, have a draft written: how many were read, and which its microscopy cites."""
+    page.click("#tab-report")
+    page.click("[data-action=propose]")
+    page.locator(".plan-fields li").first.wait_for(timeout=pages.LONG_MS)
+    while page.locator(".plan-fields li").count() > keep:
+        page.locator(".plan-fields li").last.locator(".small-button").click()
+    chosen = page.locator(".plan-fields li").count()
+    page.click("form.report-form button[type=submit]")
+    page.wait_for_selector("[data-section=diagnosis][contenteditable]", timeout=3 * pages.LONG_MS)
+    return chosen, sorted(set(re.findall(r"\[(\d+)\]\.", pages.section(page, "microscopy"))))
 
 
 def page_megabytes(page: Page) -> int:

@@ -53,7 +53,7 @@ export async function sendInParts(
 }
 
 function mayPass(error: unknown): boolean {
-  return error instanceof Unreachable || (error instanceof ApiError && (MENDED.includes(error.code) || [502, 503, 504].includes(error.status)));
+  return error instanceof Unreachable || (error instanceof ApiError && (MENDED.includes(error.code) || [429, 502, 503, 504].includes(error.status)));
 }
 
 /** How much the server has; as far as we know where it does not answer. */
