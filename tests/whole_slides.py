@@ -4,6 +4,7 @@ from io import BytesIO
 
 import numpy as np
 from PIL import Image
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, JPEGBaseline8Bit
@@ -80,6 +81,26 @@ def _file(pixels: np.ndarray, number: int, kind: str, syntax: UID, uids: tuple[s
     else:
         dataset.PixelData = b"".join(part.tobytes() for part in parts)
     dataset["PixelData"].VR = "OB"
+    return _written(dataset)
+
+
+def sparse(data: bytes) -> bytes:
+    """The same level with the place of each tile written beside it, in place of their order (TILED_SPARSE)."""
+    dataset = dcmread(BytesIO(data))
+    dataset.DimensionOrganizationType = "TILED_SPARSE"
+    tile, groups = dataset.Columns, []
+    across = -(-dataset.TotalPixelMatrixColumns // tile)
+    for number in range(dataset.NumberOfFrames):
+        place, group = Dataset(), Dataset()
+        place.ColumnPositionInTotalImagePixelMatrix = 1 + number % across * tile
+        place.RowPositionInTotalImagePixelMatrix = 1 + number // across * tile
+        group.PlanePositionSlideSequence = [place]
+        groups.append(group)
+    dataset.PerFrameFunctionalGroupsSequence = groups
+    return _written(dataset)
+
+
+def _written(dataset: Dataset) -> bytes:
     out = BytesIO()
     dataset.save_as(out, enforce_file_format=True)
     return out.getvalue()

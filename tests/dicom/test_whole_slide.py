@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit
+from pydicom.uid import ExplicitVRLittleEndian
 
 from dicom.reading import Instance
 from dicom.sandbox import Decoder
 from dicom.series import Member, group, is_slide
 from tests.samples import dicom_bytes
-from tests.whole_slides import whole_slide
+from tests.whole_slides import sparse, whole_slide
 
 
 def members(files):
@@ -42,11 +42,19 @@ def test_the_files_of_a_series_are_the_levels_of_one_slide():
     assert [is_slide(one) for one in study.series] == [True, True]
 
 
-@pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, ExplicitVRLittleEndian])
-def test_a_slide_of_several_files_is_read_by_level(tmp_path, syntax):
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param(whole_slide(), id="JPEG"),
+        pytest.param(whole_slide(syntax=ExplicitVRLittleEndian), id="uncompressed"),
+        pytest.param([sparse(one) for one in whole_slide()], id="TILED_SPARSE"),
+    ],
+)
+def test_a_slide_of_several_files_is_read_by_level(tmp_path, files):
     """Opened by any of its files; half size comes from the second level, tile and region hold what lies there."""
-    for number, data in enumerate(whole_slide(syntax=syntax)):
+    for number, data in enumerate(files):
         (tmp_path / f"{number:04d}").write_bytes(data)
+        assert Instance(data).inspect().frame_positions_mm == ()
 
     with Decoder() as decoder:
         facts = decoder.slide(tmp_path / "0000")
