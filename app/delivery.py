@@ -55,12 +55,16 @@ class Words:
 
 
 def report_pdf(services: Services, caller: Caller, report_id: str) -> bytes:
-    """The report as paper; that it left is in the record, with the digest of the file."""
+    """The report as paper, sealed where the site has a seal; that it left is in the record, with the file's digest."""
     with services.database.read(caller.actor) as tx:
         study = reporting.study_of(tx, report_id, caller)
-        content = report_content(services, tx, study, reports.get(tx, study, report_id), caller.language)
-    data = render(content)
-    _record(services, caller, study, "report.exported", "report", report_id, data)
+        report = reports.get(tx, study, report_id)
+        content = report_content(services, tx, study, report, caller.language)
+    data, facts = render(content), {}
+    if report.is_signed and services.seal is not None:
+        data, found = services.seal.sign(data)
+        facts = {"seal": {"level": services.seal.level, "certificate_sha256": found.certificate_sha256}}
+    _record(services, caller, study, "report.exported", "report", report_id, data, **facts)
     return data
 
 
@@ -78,7 +82,14 @@ def answer_pdf(services: Services, caller: Caller, answer_id: str) -> bytes:
 
 
 def _record(
-    services: Services, caller: Caller, study: Study, action: str, kind: str, object_id: str, data: bytes
+    services: Services,
+    caller: Caller,
+    study: Study,
+    action: str,
+    kind: str,
+    object_id: str,
+    data: bytes,
+    **facts: Any,
 ) -> None:
     with services.database.write(caller.actor) as tx:
         tx.record(
@@ -88,6 +99,7 @@ def _record(
             object_id=object_id,
             output_sha256=sha256_of(data),
             bytes=len(data),
+            **facts,
         )
 
 

@@ -57,6 +57,11 @@ class Settings(BaseSettings):
     )
     institution: str = Field("Dragonfly Hospital", description="Name of the institution in the letterhead.")
     department: str = Field("Department of Radiology", description="Department in the letterhead.")
+    paper_seal: Path | None = Field(
+        None,
+        description="Folder with the certificate and key that signed reports are sealed with (PAdES), see "
+        "deploy/README.md; only the web process needs it. Empty: papers carry no digital signature.",
+    )
     session_idle_minutes: int = Field(15, description="Minutes without use after which a session ends.")
     session_hours: int = Field(12, description="Hours after which a session ends in any case.")
     second_factor: str = Field(

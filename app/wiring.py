@@ -17,12 +17,14 @@ from storage.database import Actor, Database, utc_now
 from storage.durable import make_folder
 from storage.files import FileStore
 from storage.migrate import migrate
+from storage.pdf.signing import open_seal
 from storage.plaintexts import Plaintexts
 from storage.sealing import Keyring
 from storage.users import Passwords
 
 if TYPE_CHECKING:
     from model.answers import Answerer
+    from storage.pdf.signing import Seal
 
 SYSTEM = Actor(id="system", role="system")
 
@@ -39,6 +41,8 @@ class Services:
     copies: Plaintexts
     """Of slides, for as long as they are read."""
     volumes: Volumes
+    seal: "Seal | None" = None
+    """What signed reports are sealed with as they leave."""
 
     @property
     def idle(self) -> timedelta:
@@ -62,6 +66,7 @@ def open_services(
     settings: Settings, *, clock: Callable[[], datetime] = utc_now, passwords: Passwords | None = None
 ) -> Services:
     """Everything but the model; makes keys and tables on the first start."""
+    seal = open_seal(settings.paper_seal)
     database = open_database(settings, clock)
     limits = Limits(file_bytes=settings.upload_file_bytes, memory_bytes=settings.decoder_memory_bytes)
     decoder = Decoder(settings.decoders, limits)
@@ -73,6 +78,7 @@ def open_services(
         passwords or Passwords(),
         Plaintexts(settings.slide_copies, settings.slide_copies_bytes),
         Volumes(decoder, settings.decoders, settings.volume_bytes),
+        seal,
     )
 
 

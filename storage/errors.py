@@ -15,6 +15,7 @@ StorageError
 ├── ChainBroken         the audit log does not continue from where it stands
 ├── KeyMissing          the audit or site key that this database needs is not there
 ├── KeyExposed          others than its owner may read a key
+├── SealBroken          the site's certificate signs no paper that holds
 ├── NotDurable          the database would acknowledge what a power cut takes away
 ├── Unreadable          sealed data was altered, cut, or its key was destroyed
 ├── DatabaseAway        the database cannot be reached or is locked
@@ -124,6 +125,12 @@ class KeyExposed(StorageError):
     """Others than its owner may read a key; take that right away and consider a new one."""
 
     code = "storage.key_exposed"
+
+
+class SealBroken(StorageError):
+    """A digital signature of a paper does not hold."""
+
+    code = "storage.seal_broken"
 
 
 class NotDurable(StorageError):

@@ -39,6 +39,7 @@ def check(request: Request, wanted: Asked, caller: Caller = ANYONE) -> dict[str,
         "kind": found.kind,
         "left": _noted(found.left),
         "newer": _noted(found.newer),
+        "seal": dict(found.left.seal) if found.left and found.left.seal else None,
         "version": found.version,
         "signed_at": found.signed_at.isoformat() if found.signed_at else None,
     }

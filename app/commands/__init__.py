@@ -87,6 +87,10 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
                 ("--paper",),
                 {**PATH, "help": "a PDF: whether these very bytes left, and is there a later one"},
             ),
+            (
+                ("--roots",),
+                {**PATH, "help": "certificates (PEM) by which the paper's digital signature is judged"},
+            ),
         ],
         records.verify,
     ),

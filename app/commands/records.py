@@ -2,11 +2,14 @@
 
 import sys
 from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
 
 from app import record
 from app.settings import Settings
 from app.wiring import SYSTEM, open_database
 from storage.audit.search import verify_database
+from storage.errors import KeyMissing, SealBroken
 from storage.verifier import CANNOT_TELL, CLEAN, TAMPERED, Verdict, parse_anchor, read_first_key
 from storage.verifier import verify as verify_file
 
@@ -17,6 +20,8 @@ def verify(settings: Settings, options: Namespace) -> int:
     """Print the verdict; returns 0 clean, 1 tampered, 2 cannot tell."""
     try:
         verdict = _verdict(settings, options)
+        if options.paper is not None:
+            verdict = replace(verdict, lines=(*verdict.lines, *_about_the_seal(options.paper, options.roots)))
     except (OSError, ValueError) as error:
         verdict = Verdict(CANNOT_TELL, 0, (f"Cannot tell: {error}",))
     sys.stdout.write("\n".join([WORDS[verdict.status], *verdict.lines]) + "\n")
@@ -64,6 +69,40 @@ def bench_trust(settings: Settings, options: Namespace) -> int:
         sys.stdout.write(f"  {what:<48}{figure}\n")
         sys.stdout.flush()
     return 0
+
+
+def _about_the_seal(paper: Path, roots: Path | None) -> list[str]:
+    """What its digital signature says, whatever the record says of it; nothing where it has none."""
+    try:
+        from storage.pdf.signing import roots_in, sealed
+
+        found = sealed(paper.read_bytes(), roots_in(roots) if roots else [])
+    except ImportError:
+        return [
+            "Whether it carries a digital signature was not looked at: the extra `papers` is not installed."
+        ]
+    except SealBroken:
+        return ["Its digital signature cannot be read."]
+    except KeyMissing as error:
+        raise ValueError(f"There is no certificate in {error.facts['key']}.") from error
+    if found is None:
+        return ["It carries no digital signature."]
+    when = found.at.isoformat() if found.at else "a time it does not say"
+    clock = "by a time-stamp that counts" if found.is_stamped else "by the signer's own clock"
+    whole = (
+        "Nothing was changed since."
+        if found.intact
+        else "It was changed since, or is no signature that holds."
+    )
+    trust = (
+        "The certificate leads to the roots."
+        if found.trusted
+        else "The roots do not vouch for the certificate."
+    )
+    if roots is None:
+        trust = "Who that is was not proved: name the roots with --roots."
+    name = f"certificate {found.certificate_sha256}"
+    return [f"Digitally signed as {found.by} ({name}) at {when}, {clock}. {whole} {trust}"]
 
 
 def _verdict(settings: Settings, options: Namespace) -> Verdict:

@@ -1,7 +1,8 @@
 """What the record knows of a paper by the digest of its file: when it left, and whether a later one did."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, literal, or_, select
@@ -23,6 +24,8 @@ class Noted:
     object_id: str
     log: str = ""
     """Of a closed log; empty for the one that is open."""
+    seal: Mapping[str, str] | None = None
+    """Level and certificate of the digital signature it left with; None without one, or where the log was closed."""
 
 
 def left(session: Session, sha256: str) -> Noted | None:
@@ -35,8 +38,9 @@ def left(session: Session, sha256: str) -> Noted | None:
         .order_by(AuditIndexRow.seq.desc())
     )
     for body, row in session.execute(query):
-        if json.loads(body).get("output_sha256") == sha256:
-            return _noted(row)
+        entry = json.loads(body)
+        if entry.get("output_sha256") == sha256:
+            return replace(_noted(row), seal=entry.get("seal"))
     closed = select(ClosedPaperRow).where(ClosedPaperRow.sha256 == sha256, ClosedPaperRow.action.in_(LEFT))
     return _closed(session.execute(closed.order_by(ClosedPaperRow.time.desc()).limit(1)).scalar_one_or_none())
 

@@ -122,7 +122,7 @@ def test_every_role_may_ask_and_asking_stands_in_the_record(world, paper):
         browser = world.sign_in(role)
         found = asked(browser, data)
         assert found["verdict"] in ("genuine", "superseded")
-        assert set(found) == {"verdict", "kind", "left", "newer", "version", "signed_at"}
+        assert set(found) == {"verdict", "kind", "left", "newer", "seal", "version", "signed_at"}
         assert world.entries("paper.checked")[0]["paper_sha256"] == hashlib.sha256(data).hexdigest()
     answer = world.browser().post("/api/papers/check", json={"sha256": "", "code": ""})
     assert answer.status_code == 401

@@ -16,6 +16,7 @@ interface Checked {
   verdict: "genuine" | "superseded" | "altered" | "unknown" | "code_known" | "code_superseded" | "code_wrong";
   left: Noted | null;
   newer: Noted | null;
+  seal: { level: string; certificate_sha256: string } | null;
   version: number | null;
   signed_at: string | null;
 }
@@ -75,6 +76,7 @@ function verdict(found: Checked, sha256: string): HTMLElement {
   const lines = [
     found.left && t("ui.paper.left", { time: dayAndClock(found.left.time), entry: found.left.entry }),
     found.signed_at && found.version !== null && t("ui.paper.signed", { time: dayAndClock(found.signed_at), version: found.version }),
+    found.seal && t("ui.paper.seal", { level: found.seal.level, certificate: found.seal.certificate_sha256 }),
     found.newer && t("ui.paper.newer", { time: dayAndClock(found.newer.time), entry: found.newer.entry }),
   ];
   return h(
