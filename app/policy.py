@@ -28,6 +28,8 @@ POLICY: tuple[Rule, ...] = (
     _rule("GET", "/", None),
     _rule("GET POST", "/login", None),
     _rule("GET POST", "/login/code", None),
+    _rule("GET", "/login/provider", None),
+    _rule("GET", "/login/provider/return", None),
     _rule("GET", "/health", None),
     _rule("GET", "/ready", None),
     _rule("GET", "/favicon.ico", None),

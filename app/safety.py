@@ -25,7 +25,7 @@ DEFAULTS = frozenset(
 
 def check(settings: Settings) -> None:
     """Raise ValueError with a sentence for the first thing that is unsafe; keys and database look for themselves."""
-    for complaint in (_password(settings), _address(settings), _folder(settings)):
+    for complaint in (_password(settings), _address(settings), _provider(settings), _folder(settings)):
         if complaint:
             raise ValueError(f"{complaint} It does not start like this.")
 
@@ -44,6 +44,13 @@ def _address(settings: Settings) -> str:
     parts = urlsplit(settings.public_url)
     if settings.public_url and parts.scheme != "https" and not _is_here(parts.hostname or ""):
         return "DRAGONFLY_PUBLIC_URL is not https: passwords and patients would travel in the clear."
+    return ""
+
+
+def _provider(settings: Settings) -> str:
+    parts = urlsplit(settings.oidc_issuer)
+    if settings.oidc_issuer and parts.scheme != "https" and not _is_here(parts.hostname or ""):
+        return "DRAGONFLY_OIDC_ISSUER is not https: anybody on the way could say who somebody is."
     return ""
 
 

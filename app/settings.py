@@ -69,6 +69,33 @@ class Settings(BaseSettings):
         pattern="^((clinician|researcher|admin|auditor)(,(clinician|researcher|admin|auditor))*)?$",
         description="Roles that sign in with a code of an authenticator as well, separated by commas; the others may.",
     )
+    oidc_issuer: str = Field(
+        "",
+        description="The hospital's OpenID Connect provider, as it names itself; empty: people sign in here only.",
+    )
+    oidc_client_id: str = Field("dragonfly-med", description="The name of this installation at the provider.")
+    oidc_client_secret: Path | None = Field(
+        None, description="File with its secret there; empty: none, PKCE alone."
+    )
+    oidc_keys: Path | None = Field(
+        None,
+        description="File with the provider's keys (JWKS), pinned; empty: the provider is asked for them.",
+    )
+    oidc_ca: Path | None = Field(
+        None,
+        description="File with the authority that signed the provider's certificate; empty: the system's.",
+    )
+    oidc_scope: str = Field("openid profile", description="What the provider is asked for.")
+    oidc_username_claim: str = Field(
+        "preferred_username", description="Claim with the user name; who has it here signs in the first time."
+    )
+    oidc_role_claim: str = Field("groups", description="Claim with the groups of a person.")
+    oidc_roles: str = Field(
+        "",
+        pattern="^([^=,]+=(clinician|researcher|admin|auditor)(,[^=,]+=(clinician|researcher|admin|auditor))*)?$",
+        description="Groups and the roles they stand for, as group=role,group=role; who has none or several is "
+        "refused. Empty: the role is the one given here.",
+    )
     rate_per_session: int = Field(
         100,
         ge=0,
@@ -170,6 +197,12 @@ class Settings(BaseSettings):
     def slide_copies(self) -> Path:
         """Space for plaintext copies of slides that are being read; wiped when unused, at start and at the end."""
         return self.data_dir / "slide-copies"
+
+    @property
+    def oidc_role_map(self) -> dict[str, str]:
+        """Roles by group."""
+        pairs = (part.rsplit("=", 1) for part in self.oidc_roles.split(",") if part)
+        return {group.strip(): role for group, role in pairs}
 
     @property
     def address(self) -> str:

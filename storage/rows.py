@@ -71,6 +71,14 @@ class UserRow(Base):
     created_at: Mapped[datetime]
 
 
+class ProviderNameRow(Base):
+    """By which lasting name a hospital's provider knows a person, as a keyed digest."""
+
+    __tablename__ = "provider_names"
+    digest: Mapped[str] = mapped_column(Digest, primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), unique=True)
+
+
 class SignInTryRow(Base):
     """Wrong passwords of one account from one network, for the growing delay."""
 

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from storage import tries
 from storage.database import Actor, Database, Tx, new_id
 from storage.errors import LastAdmin, NameTaken, NotFound, PasswordTooShort
-from storage.rows import SessionRow, UserRow
+from storage.rows import ProviderNameRow, SessionRow, UserRow
 
 Role = Literal["clinician", "researcher", "admin", "auditor"]
 ROLES: tuple[Role, ...] = ("clinician", "researcher", "admin", "auditor")
@@ -150,6 +150,30 @@ def _begin_try(database: Database, actor: Actor, username: str, network: str) ->
         if row is None or not row.active:
             return _Try(account, None, None)
         return _Try(account, row.id, row.password_hash)
+
+
+def of_provider(tx: Tx, issuer: str, subject: str, username: str) -> User | None:
+    """The active person whom a provider knows by this lasting name; the first time, whoever has this user name.
+
+    From then on the name alone opens nothing: a provider may give it to somebody else.
+    """
+    digest = tx.keyring.pseudonym("provider", issuer, subject)
+    bound = tx.session.get(ProviderNameRow, digest)
+    if bound is not None:
+        row = _row(tx, bound.user_id)
+        tx.record("user.provider_known", object_type="user", object_id=row.id)
+        return _user(row) if row.active else None
+    wanted = select(UserRow).where(
+        UserRow.username == folded(username),
+        UserRow.active.is_(True),
+        UserRow.id.not_in(select(ProviderNameRow.user_id)),
+    )
+    found = tx.session.execute(wanted).scalar_one_or_none()
+    if found is None:
+        return None
+    tx.session.add(ProviderNameRow(digest=digest, user_id=found.id))
+    tx.record("user.provider_bound", object_type="user", object_id=found.id)
+    return _user(found)
 
 
 def get(tx: Tx, user_id: str) -> User:

@@ -13,6 +13,7 @@ from app.api import (
     marks,
     papers,
     parts,
+    provider,
     releases,
     reports,
     review,
@@ -29,6 +30,7 @@ from app.api import (
 ROUTERS: tuple[APIRouter, ...] = (
     session.router,
     second.router,
+    provider.router,
     account.router,
     uploads.router,
     parts.router,

@@ -3,14 +3,14 @@
 import html
 import secrets
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from app import second
+from app import provider, second
 from app.auth import COOKIE, Caller, allow, services_of
 from app.errors import Refused, language_of
 from app.model_facts import model_in_use
@@ -35,14 +35,14 @@ def home(request: Request) -> RedirectResponse:
 @router.get("/login", include_in_schema=False)
 def sign_in_page(request: Request, next: str = "/") -> HTMLResponse:
     """The form, in the browser's language."""
-    return _form(request, next, "")
+    return form(request, next, "")
 
 
 @router.post("/login", include_in_schema=False)
 async def sign_in(request: Request) -> Response:
     """Check name and password; a new session for who knows both."""
-    form = await request.form()
-    values = {name: str(form.get(name, ""))[:4000] for name in ("username", "password", "csrf", "next")}
+    sent = await request.form()
+    values = {name: str(sent.get(name, ""))[:4000] for name in ("username", "password", "csrf", "next")}
     expected = request.cookies.get(FORM_COOKIE, "")
     if not expected or not secrets.compare_digest(values["csrf"].encode(), expected.encode()):
         raise Refused("app.foreign_origin")
@@ -58,11 +58,9 @@ def _signed_in(request: Request, values: dict[str, str]) -> Response:
             services.database, nobody, services.passwords, values["username"], values["password"], client
         )
     except TooManyTries as error:
-        return _form(
-            request, values["next"], sentence("login.wait", language_of(request), **error.facts), 429
-        )
+        return form(request, values["next"], sentence("login.wait", language_of(request), **error.facts), 429)
     if user is None:
-        return _form(request, values["next"], sentence("login.wrong", language_of(request)), 401)
+        return form(request, values["next"], sentence("login.wrong", language_of(request)), 401)
     if second.is_owed(services, nobody, user):
         return second.ask(services, user, client, local(values["next"]) or "/")
     return let_in(request, user, values["next"], "password")
@@ -94,7 +92,8 @@ def local(target: str) -> str | None:
     return target if is_local and target not in ("/", "/login") else None
 
 
-def _form(request: Request, next_page: str, problem: str, status: int = 200) -> HTMLResponse:
+def form(request: Request, next_page: str, problem: str, status: int = 200) -> HTMLResponse:
+    """The form for name and password, with what went wrong."""
     language = language_of(request)
     text = {name: html.escape(value) for name, value in words(language).items() if name.startswith("login.")}
     csrf = secrets.token_urlsafe(24)
@@ -111,7 +110,7 @@ def _form(request: Request, next_page: str, problem: str, status: int = 200) -> 
 <label for="password">{text["login.password"]}</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required>
 <button type="submit">{text["login.submit"]}</button>
-</form>
+</form>{_other_way(request, text, next_page)}
 <p class="note">{text["login.note"]}</p>""",
     )
     response = HTMLResponse(page, status)
@@ -119,6 +118,12 @@ def _form(request: Request, next_page: str, problem: str, status: int = 200) -> 
         FORM_COOKIE, csrf, secure=True, httponly=True, samesite="strict", path="/", max_age=1800
     )
     return response
+
+
+def _other_way(request: Request, text: dict[str, str], next_page: str) -> str:
+    if not provider.is_offered(services_of(request)):
+        return ""
+    return f'<p><a class="go" href="/login/provider?next={quote(next_page[:500])}">{text["login.provider"]}</a></p>'
 
 
 @router.post("/logout", include_in_schema=False)

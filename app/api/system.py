@@ -28,6 +28,7 @@ SOFTWARE = (
     ("reportlab", "BSD-3-Clause"),
     ("pikepdf", "MPL-2.0"),
     ("cryptography", "Apache-2.0 or BSD-3-Clause"),
+    ("joserfc", "BSD-3-Clause"),
     ("psycopg", "LGPL-3.0"),
     ("OpenSlide, openslide-python", "LGPL-2.1"),
     ("Cornerstone3D", "MIT"),

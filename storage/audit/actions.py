@@ -10,6 +10,8 @@ ACTIONS: dict[str, str] = {
     "user.added": "110113",
     "user.changed": "110113",
     "user.password_changed": "110113",
+    "user.provider_bound": "110113",
+    "user.provider_known": "110114",
     "session.opened": "110114",
     "session.refused": "110114",
     "session.closed": "110114",

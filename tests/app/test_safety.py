@@ -92,3 +92,10 @@ def test_no_verb_starts_with_an_unsafe_setting(installation, monkeypatch, capsys
 
     assert main([verb, *more]) == 2
     assert capsys.readouterr().err
+
+
+def test_a_provider_in_the_clear_is_refused(tmp_path):
+    """Whoever stands on the way to it could say who somebody is; on this machine nobody does."""
+    refused(Settings(data_dir=tmp_path / "data", oidc_issuer="http://login.hospital.example"), "not https")
+    refused(Settings(data_dir=tmp_path / "data", oidc_issuer="https://login.hospital.example"), None)
+    refused(Settings(data_dir=tmp_path / "data", oidc_issuer="http://127.0.0.1:9000"), None)

@@ -256,3 +256,25 @@ def test_what_waits_for_a_code_opens_nothing_and_not_for_long(database, clock, c
     clock.advance(minutes=5)
     with database.read(NOBODY) as tx:
         assert sessions.waiting_for(tx, token) is None
+
+
+def test_a_provider_s_name_for_somebody_is_bound_once(database, passwords, clinician):
+    """The first time by user name, from then on by the lasting name alone, which is kept as a digest."""
+    known = lambda subject, name: _of_provider(database, subject, name)  # noqa: E731
+
+    assert known("s-1", " DR.Lee ") == clinician.id
+    assert known("s-1", "renamed") == clinician.id
+    assert known("s-2", "dr.lee") is None
+    assert known("s-3", "dr.nobody") is None
+    with database.write(NOBODY) as tx:
+        kept = tx.session.execute(text("SELECT digest FROM provider_names")).scalars().all()
+        users.change(tx, passwords, clinician.id, active=False)
+    assert len(kept) == 1 and len(kept[0]) == 64 and "s-1" not in kept[0]
+    assert known("s-1", "dr.lee") is None
+
+
+def _of_provider(database, subject, name):
+    with database.write(NOBODY) as tx:
+        user = users.of_provider(tx, "https://login.example", subject, name)
+        tx.record("session.refused")
+    return user.id if user else None
