@@ -58,9 +58,9 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         running.run_migrations,
     ),
     "user": (
-        "Add a person, or give them a new password; the password is read from standard input.",
+        "Add a person, give them a new password (read from standard input), or take a lost second factor off.",
         [
-            (("action",), {"choices": ["add", "password", "list"], "help": "what to do"}),
+            (("action",), {"choices": ["add", "password", "list", "factor-off"], "help": "what to do"}),
             (("username",), {"nargs": "?", "default": "", "help": "name to sign in with"}),
             (("--name",), {"default": "", "help": "name as it stands on signed reports"}),
             (

@@ -8,7 +8,7 @@ from argparse import Namespace
 from app import logs
 from app.settings import Settings
 from app.wiring import SYSTEM, open_database
-from storage import users
+from storage import factors, sessions, users
 from storage.users import Passwords
 
 
@@ -60,7 +60,7 @@ def run_migrations(settings: Settings, options: Namespace) -> int:
 
 
 def user(settings: Settings, options: Namespace) -> int:
-    """Add, list, give a password."""
+    """Add, list, give a password, take a lost second factor off."""
     database = open_database(settings)
     try:
         with database.read(SYSTEM) as tx:
@@ -68,6 +68,12 @@ def user(settings: Settings, options: Namespace) -> int:
         if options.action == "list":
             for one in known.values():
                 sys.stdout.write(f"{one.username}\t{one.role}\t{'active' if one.active else 'inactive'}\n")
+            return 0
+        if options.action == "factor-off":
+            with database.write(SYSTEM) as tx:
+                factors.remove(tx, _known(known, options.username).id)
+                sessions.end_all(tx, _known(known, options.username).id)
+            sys.stdout.write("done\n")
             return 0
         password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
         with database.write(SYSTEM) as tx:
@@ -81,14 +87,18 @@ def user(settings: Settings, options: Namespace) -> int:
                     password=password,
                 )
             else:
-                name = users.folded(options.username)
-                if name not in known:
-                    raise ValueError("There is no such user; `dragonfly-med user list` shows all.")
-                users.change(tx, Passwords(), known[name].id, password=password)
+                users.change(tx, Passwords(), _known(known, options.username).id, password=password)
     finally:
         database.close()
     sys.stdout.write("done\n")
     return 0
+
+
+def _known(known: dict[str, users.User], username: str) -> users.User:
+    name = users.folded(username)
+    if name not in known:
+        raise ValueError("There is no such user; `dragonfly-med user list` shows all.")
+    return known[name]
 
 
 def demo(settings: Settings, options: Namespace) -> int:

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from app.cli import main
 from storage.factors import code_at, step_of
 from storage.pdf.drawing import qr_modules, qr_svg
 from tests.app.conftest import PASSWORD, open_world
@@ -216,3 +217,19 @@ def test_the_drawn_code_is_the_code(world):
         seen[int(y), int(x) : int(x) + int(length)] = True
     assert drawn.get("viewBox") == f"0 0 {side} {side}"
     assert (seen[4:-4, 4:-4] == modules).all() and seen.sum() == modules.sum()
+
+
+def test_the_server_takes_off_what_the_last_administrator_lost(tmp_path, monkeypatch, capsys):
+    """By the command line, in the record; without a second factor, and for nobody, it says so."""
+    monkeypatch.setenv("DRAGONFLY_DATA_DIR", str(tmp_path))
+    with open_world(tmp_path) as world:
+        user = world.person("admin", "chief")
+        enrol(world, world.sign_in("admin", user))
+
+    assert main(["user", "factor-off", "Chief"]) == 0
+    assert main(["user", "factor-off", "chief"]) != 0
+    assert main(["user", "factor-off", "nobody"]) != 0
+    assert "no such user" in capsys.readouterr().err
+    with open_world(tmp_path) as world:
+        assert at_the_door(world, user)[1].headers["location"] == "/admin/"
+        assert world.entries("factor.removed")[0]["actor"]["id"] == "system"
