@@ -50,7 +50,7 @@ class Died(Exception):
 
 
 class Process:
-    """A process that runs `dicom.sandbox` under these limits."""
+    """A process that runs `dicom.inside` under these limits."""
 
     def __init__(self, limits: Limits):
         self.limits = limits
@@ -62,7 +62,7 @@ class Process:
             "OPENBLAS_NUM_THREADS": "1",
         }
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "dicom.sandbox", json.dumps(asdict(limits))],
+            [sys.executable, "-m", "dicom.inside", json.dumps(asdict(limits))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

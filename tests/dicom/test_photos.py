@@ -9,10 +9,10 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
+from dicom.chores import open_source
 from dicom.errors import Damaged, NotAnImage, NotDicom, TooLarge
 from dicom.guard import Limits
 from dicom.photos import Photo
-from dicom.sandbox import open_source
 
 RED, BLUE, WHITE = [255, 0, 0], [0, 0, 255], [255, 255, 255]
 

@@ -7,8 +7,8 @@ import numpy as np
 import pydicom
 import pytest
 
+from dicom.chores import open_source
 from dicom.guard import Limits
-from dicom.sandbox import open_source
 from dicom.series import Member, SeriesFinding, group
 from tests.dicom.test_dimensions import PLACE, TIME, enhanced
 from tests.samples import ct_series, dicom_bytes

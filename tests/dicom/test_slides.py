@@ -10,8 +10,9 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
+from dicom.chores import open_source
 from dicom.errors import Damaged, DicomError, NotAnImage, TooLarge
-from dicom.sandbox import Decoder, open_source
+from dicom.sandbox import Decoder
 from dicom.slides import Slide, depth_of, is_slide, kept_open, tile_box
 from tests.samples import slide
 from tests.vendor_slides import ndpi, scn
