@@ -98,10 +98,12 @@ def _form(request: Request, user: User, next_page: str, problem: str, status: in
     language, text = user.language, _text(user.language)
     csrf = secrets.token_urlsafe(24)
     alert = f'<p class="alert" role="alert">{html.escape(problem)}</p>' if problem else ""
+    setting_up = _setting_up(request, user, text)
+    note = "" if setting_up else f'<p class="note">{text["login.code.note"]}</p>\n'
     page = frame(
         language,
         text["login.code"],
-        f"""{alert}{_setting_up(request, user, text)}
+        f"""{alert}{setting_up}
 <form method="post" action="{PATH}">
 <input type="hidden" name="csrf" value="{csrf}">
 <input type="hidden" name="next" value="{html.escape(next_page[:500])}">
@@ -109,8 +111,7 @@ def _form(request: Request, user: User, next_page: str, problem: str, status: in
 <input id="code" name="code" autocomplete="one-time-code" spellcheck="false" maxlength="60" required autofocus>
 <button type="submit">{text["login.submit"]}</button>
 </form>
-<p class="note">{text["login.code.note"]}</p>
-<p class="note"><a href="/login">{text["login.again"]}</a></p>""",
+{note}<p class="note"><a href="/login">{text["login.again"]}</a></p>""",
     )
     response = HTMLResponse(page, status)
     response.set_cookie(
