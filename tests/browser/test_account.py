@@ -14,8 +14,8 @@ from tests.browser.test_pages import PREFER, looked_at
 
 
 def code_after(secret: bytes, last: int) -> tuple[str, int]:
-    """The earliest code that is taken now and was not used yet; the clock is the real one."""
-    while (step := max(step_of(datetime.now(UTC)) - 1, last + 1)) > step_of(datetime.now(UTC)) + 1:
+    """A code that was not used yet and is still taken when the clock goes on while it is typed."""
+    while (step := max(step_of(datetime.now(UTC)), last + 1)) > step_of(datetime.now(UTC)) + 1:
         sleep(STEP_SECONDS / 10)
     return code_at(secret, step), step
 
