@@ -13,7 +13,8 @@ anywhere. Covered: what leaves was checked as a stranger would check it, before 
 hardware, time-stamps of somebody else's service.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
@@ -88,7 +89,7 @@ class Seal:
         )
         signer = PdfSigner(told, self._signer, timestamper=self._stamper, new_field_spec=field)
         try:
-            data = signer.sign_pdf(IncrementalPdfFileWriter(BytesIO(paper))).getvalue()
+            data = _apart(lambda: signer.sign_pdf(IncrementalPdfFileWriter(BytesIO(paper))).getvalue())
         except Exception as error:  # the library has a tree of its own for each of its parts
             raise SealBroken(kind=type(error).__name__) from error
         found = sealed(data, self._roots or [self._signer.signing_cert], self._lists)
@@ -103,6 +104,12 @@ class Seal:
 
     def _context(self) -> Any:
         return _context(self._roots, self._lists)
+
+
+def _apart(work: Callable[[], Any]) -> Any:
+    """The result of work that starts an event loop: in a thread of its own, where none can be running."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(work).result()
 
 
 def sealed(data: bytes, roots: Iterable[Any], lists: Iterable[bytes] = ()) -> Sealed | None:
@@ -125,7 +132,7 @@ def sealed(data: bytes, roots: Iterable[Any], lists: Iterable[bytes] = ()) -> Se
         if "/DSS" in reader.root:
             inside = [one.get_object().data for one in DocumentSecurityStore.read_dss(reader).crls]
         context = lambda: _context(list(roots), [*lists, *inside])  # noqa: E731
-        status = validate_pdf_signature(embedded, context(), context())
+        status = _apart(lambda: validate_pdf_signature(embedded, context(), context()))
     except Exception as error:  # hostile bytes raise whatever they raise, and nothing of them is true
         raise SealBroken(kind=type(error).__name__) from error
     stamp = status.timestamp_validity

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 from pydicom.data import get_testdata_file
 
@@ -87,6 +88,7 @@ def test_another_clinician_sees_nothing_of_it(house: House, watcher: Watcher) ->
     assert set(answers.values()) <= {404, 405}, answers
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_taken_over(house: House, watcher: Watcher) -> None:
     """Killed in the middle of an answer, the next worker writes it again from the start; it is kept once."""
     page = watcher.person(house.address)

@@ -1,6 +1,7 @@
 """A sealed paper: anybody can check who sealed it and that nothing came after, without us and without a network."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
@@ -212,3 +213,16 @@ def test_a_pem_key_with_a_passphrase_will_do_too(tmp_path, paper):
     assert found.intact
     with pikepdf.open(BytesIO(data)) as pdf:
         assert pdf.Root.Perms.DocMDP.SubFilter == "/ETSI.CAdES.detached"
+
+
+def test_a_paper_is_sealed_where_a_loop_runs_already(tmp_path, paper):
+    """The library starts a loop of its own: whoever calls from inside of one must not get a broken seal."""
+    root, key = Root(), ec.generate_private_key(ec.SECP256R1())
+    write(tmp_path, "certificate.pem", pem(root.issue(named("Phantom Hospital"), key)))
+    write(tmp_path, "key.pem", key_pem(key))
+
+    async def main() -> bool:
+        return Seal(tmp_path).sign(paper)[1].intact
+
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(asyncio.run, main()).result()
