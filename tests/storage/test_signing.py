@@ -121,11 +121,12 @@ def judged_later(data, roots):
     how = policy_decl.SignatureValidationSpec(trusted, revinfo_gathering_policy=rules)
     signature = PdfFileReader(BytesIO(data)).embedded_regular_signatures[0]
     later = datetime.now(UTC) + timedelta(days=6 * 365)
-    return asyncio.run(
-        ades.simulate_future_ades_lta_validation(
-            signature, policy_decl.PdfSignatureValidationSpec(how), later
-        )
+    judging = ades.simulate_future_ades_lta_validation(
+        signature, policy_decl.PdfSignatureValidationSpec(how), later
     )
+    # In a thread: tests in a browser leave a loop running in this one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, judging).result()
 
 
 def test_a_kept_paper_is_still_proved_when_its_certificates_have_ended(tmp_path, paper, kept):
