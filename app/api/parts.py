@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from app.api.uploads import intake_of
+from app.api.uploads import intake_of, refusals_recorded
 from app.auth import Caller, allow
 from app.errors import Refused
 from app.receiving import Partial, Receiving
@@ -79,13 +79,8 @@ async def send(
     partial.busy = True
     path = receiving.folder / f"{number:06d}.parts"
     try:
-        await _added(request, path, partial, sha256)
-    except Refused as error:
-        await run_in_threadpool(intake.refused, receiving, error.code)
-        raise
-    except OSError as error:
-        await run_in_threadpool(intake.refused, receiving, "storage.disk_full")
-        raise Refused("storage.disk_full") from error
+        async with refusals_recorded(intake, receiving):
+            await _added(request, path, partial, sha256)
     finally:
         partial.busy = False
     if partial.kept == partial.of:

@@ -1,7 +1,10 @@
 """Uploads: announce, send each file as a stream, finish, describe pictures that have no header."""
 
+import errno
 import hashlib
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -33,6 +36,21 @@ VIEW = View(square=True, overlays=True)
 Part = Annotated[str, Field(pattern=rf"^\d{{1,3}}/({mirax.PART.pattern})$", max_length=64)]
 """Of a file that is no slide alone: which slide of the upload it belongs to, and its name there, as 0/Index.dat."""
 Day = Annotated[date, PlainSerializer(date.isoformat, return_type=str)]
+
+
+@asynccontextmanager
+async def refusals_recorded(intake: Intake, receiving: Receiving) -> AsyncIterator[None]:
+    """A file that is refused while it arrives stands in the record; a full disk is a refusal, another failure is none."""
+    try:
+        yield
+    except Refused as error:
+        await run_in_threadpool(intake.refused, receiving, error.code)
+        raise
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        await run_in_threadpool(intake.refused, receiving, "storage.disk_full")
+        raise Refused("storage.disk_full") from error
 
 
 class Announced(BaseModel):
@@ -120,14 +138,9 @@ async def send(request: Request, upload_id: str, number: int, caller: Caller = C
     path = receiving.folder / f"{number:06d}"
     arriving = receiving.folder / f"{number:06d}.{secrets.token_hex(4)}.part"
     try:
-        size, sha256 = await _arrived(request, arriving, room)
-        arriving.replace(path)
-    except Refused as error:
-        await run_in_threadpool(intake.refused, receiving, error.code)
-        raise
-    except OSError as error:
-        await run_in_threadpool(intake.refused, receiving, "storage.disk_full")
-        raise Refused("storage.disk_full") from error
+        async with refusals_recorded(intake, receiving):
+            size, sha256 = await _arrived(request, arriving, room)
+            arriving.replace(path)
     finally:
         arriving.unlink(missing_ok=True)
     intake.took(receiving, number, size, sha256)
