@@ -9,6 +9,7 @@ from app import scope, sections
 from app.auth import Caller
 from app.errors import Refused
 from app.queue import Queue
+from app.shapes.studies import Preset
 from app.sources import checked_view
 from app.wiring import Services
 from app.wording import sentence
@@ -201,7 +202,7 @@ def stop_following(tx: Tx, study: Study, stopped: StoredAnswer) -> None:
         following = answers.get(tx, study, str(following)).prompt.get("then")
 
 
-def presets_for(study: Study, language: str) -> list[dict[str, str]]:
+def presets_for(study: Study, language: str) -> list[Preset]:
     """The questions that suit a study, by its modality, in the reader's language; the model gets its own English."""
     group = "histology" if study.facts.get("kind") == "pathology" else GROUPS.get(study.modality, "")
     suited = [one.id for one in presets() if one.group in ("any", group)]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Depends, Request
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from app.errors import Refused
 from app.wiring import Services
@@ -14,6 +14,13 @@ from storage.users import Role, User
 
 COOKIE = "__Host-dragonfly"
 CODE: Any = Field("", max_length=60, description="Of the second factor, where one is set up.")
+
+
+class Confirmed(BaseModel):
+    """That it is still the caller: the password and, with a second factor, a code."""
+
+    password: str = Field(max_length=4000)
+    code: str = CODE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
 """Which model answers right now, as the workers say of themselves."""
 
 from datetime import timedelta
-from typing import Any
+from typing import cast
 
+from app.shapes.answers import ModelFacts
 from app.wiring import SYSTEM, Services
 from storage import workers
 from storage.workers import Worker
@@ -15,10 +16,9 @@ def alive(services: Services) -> list[Worker]:
         return [worker for worker in workers.heard_of(tx) if worker.is_alive(tx.now, patience)]
 
 
-def model_in_use(services: Services) -> dict[str, Any] | None:
+def model_in_use(services: Services) -> ModelFacts | None:
     """Name, architecture and nature of the model of the worker heard of last; None when none is there."""
     for worker in alive(services):
-        found: dict[str, Any] = worker.facts.get("model") or {}
-        if found:
-            return found
+        if found := worker.facts.get("model"):
+            return cast(ModelFacts, found)
     return None

@@ -9,10 +9,11 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from app import sentences
 from app.reporting import latest_model_texts
+from app.shapes.reports import SectionName, SeenReport
 from app.telling import is_telling, only_together, values_of
 from dicom.banner import SUSPECT
 from dicom.naming import MODALITIES
@@ -108,7 +109,7 @@ def kind_of(study: Study) -> str:
     return study.modality if study.modality in MODALITIES else "OT"
 
 
-def for_researcher(tx: Tx, study: Study, report: Report) -> dict[str, Any]:
+def for_researcher(tx: Tx, study: Study, report: Report) -> SeenReport:
     """The de-identified view: a withheld text is absent and its place says so."""
     seen = {one.item: one for one in items(tx, study, report)}
 
@@ -125,7 +126,7 @@ def for_researcher(tx: Tx, study: Study, report: Report) -> dict[str, Any]:
         "indication": text("indication"),
         "history": text("history"),
         "sections": {
-            name: [
+            cast(SectionName, name): [
                 {
                     "text": text(f"{name}:{place}"),
                     "origin": row["origin"],
@@ -135,7 +136,9 @@ def for_researcher(tx: Tx, study: Study, report: Report) -> dict[str, Any]:
             ]
             for name, rows in report.content["sections"].items()
         },
-        "drafts": {name: None if is_telling(one, values) else one for name, one in drafts.items()},
+        "drafts": {
+            cast(SectionName, name): None if is_telling(one, values) else one for name, one in drafts.items()
+        },
         "addenda": [
             {"text": text(f"addendum:{one.number}"), "withheld": seen[f"addendum:{one.number}"].withheld}
             for one in report.addenda

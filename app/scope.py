@@ -114,7 +114,8 @@ def check(
     gate = services.settings.scope_gate
     if gate == "off":
         return []
-    accepted = stated((model_in_use(services) or {}).get("modalities", ()))
+    model = model_in_use(services)
+    accepted = stated(model["modalities"] if model else ())
     applying: dict[str, Finding] = {}
     # Every picture that will be sent; a request for more than may be sent is refused whatever they show.
     shown = [one for view in views for one in (view.get("sources") or [view])[: sources.MOST]]

@@ -5,6 +5,7 @@ from urllib.parse import quote
 from fastapi.responses import RedirectResponse
 
 from app.auth import Caller
+from app.shapes.people import NewFactor
 from app.wiring import Services
 from storage import factors, sessions
 from storage.database import Actor
@@ -44,7 +45,7 @@ def ask(services: Services, user: User, ip: str, target: str) -> RedirectRespons
     return response
 
 
-def shown(services: Services, user: User, secret: bytes) -> dict[str, str]:
+def shown(services: Services, user: User, secret: bytes) -> NewFactor:
     """A new secret as it is typed and as it is scanned."""
     address = factors.address(secret, user.username, f"Dragonfly-Med {services.settings.institution}")
     spelled = factors.spelled(secret)

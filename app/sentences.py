@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from app.shapes.reports import Change
 from model.evaluation.edits import distance as distance
 
 Origin = Literal["model", "edited", "person"]
@@ -57,10 +58,10 @@ def joined(sentences: Iterable[Mapping[str, Any]]) -> str:
     return " ".join(str(one["text"]) for one in sentences)
 
 
-def difference(before: str, after: str) -> list[dict[str, str]]:
+def difference(before: str, after: str) -> list[Change]:
     """Word by word: same, removed, added."""
     old, new = re.findall(r"\S+\s*", before), re.findall(r"\S+\s*", after)
-    parts = []
+    parts: list[Change] = []
     for verb, i, j, k, m in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if verb == "equal":
             parts.append({"op": "same", "text": "".join(old[i:j])})

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from app.shapes.pictures import ReadingPlan, SlideManifest
 from app.wiring import Services
 from dicom import mirax
 from dicom.slides import OVERVIEW, QUALITY, TILE, depth_of, tile_box
@@ -216,7 +217,7 @@ def jpeg(picture: Picture, quality: int = QUALITY) -> bytes:
     return out.getvalue()
 
 
-def manifest(series: Series) -> dict[str, Any]:
+def manifest(series: Series) -> SlideManifest:
     """Everything a viewer needs before the first tile."""
     facts = series.instances[0].facts["slide"]
     largest = facts["levels"][0]
@@ -232,7 +233,9 @@ def manifest(series: Series) -> dict[str, Any]:
         "objective": facts["objective"],
         "format": facts["format"],
         "tiles": f"/api/series/{series.id}/tiles",
-        **{name: str(series.facts.get(name) or "") for name in ("specimen", "block", "stain")},
+        "specimen": str(series.facts.get("specimen") or ""),
+        "block": str(series.facts.get("block") or ""),
+        "stain": str(series.facts.get("stain") or ""),
     }
 
 
@@ -272,7 +275,7 @@ def planned(
     return [{"width": w, "height": h, "um_per_pixel": round(m, 4) or None} for w, h, m in found]
 
 
-def fields(services: Services, glass: Glass, magnification: float, most: int) -> dict[str, Any]:
+def fields(services: Services, glass: Glass, magnification: float, most: int) -> ReadingPlan:
     """The tissue of a slide, and fields on it to be read at a magnification: boxes in pixels of the largest level.
 
     Without a stated resolution a field is as many pixels of the scan, and its magnification is unknown.
@@ -288,7 +291,7 @@ def fields(services: Services, glass: Glass, magnification: float, most: int) ->
         "magnification": magnification if um else None,
         "finest_um": max(finest, um[0]) if um and finest else None,
         "tissue": round(float(mask.mean()), 4),
-        "fields": [{"box": list(one.box), "coverage": one.coverage} for one in found],
+        "fields": [{"box": one.box, "coverage": one.coverage} for one in found],
     }
 
 

@@ -6,12 +6,12 @@ a question find the same one. Who may see it is decided before it is asked for: 
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
 
+from app.shapes.pictures import VolumePlace, VolumeProgress
 from app.wording import sentence
 from dicom.errors import Busy, NoVolume
 from dicom.grid import Grid, grid_of
@@ -167,11 +167,11 @@ def why_none(series: Series, language: str) -> str | None:
     return None
 
 
-def described(grid: Grid) -> dict[str, Any]:
+def described(grid: Grid) -> VolumePlace:
     """What a page needs to cut planes: sizes, directions, the middle, and how points become voxels."""
     return {
-        "shape": list(grid.shape),
-        "spacing_mm": list(grid.spacing_mm),
+        "shape": grid.shape,
+        "spacing_mm": grid.spacing_mm,
         "affine": grid.affine.tolist(),
         "axes": grid.axes().tolist(),
         "middle_mm": grid.middle_mm.tolist(),
@@ -179,7 +179,7 @@ def described(grid: Grid) -> dict[str, Any]:
     }
 
 
-def progress(loading: Loading) -> Mapping[str, Any]:
+def progress(loading: Loading) -> VolumeProgress:
     """How far it is; raises what went wrong."""
     if loading.whole.done():
         loading.whole.result()

@@ -1,25 +1,18 @@
 """One's own account: where one is signed in, and the second factor; for the administrator, ending both for others."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from app import second
-from app.auth import CODE, Caller, allow, confirm, services_of
+from app.auth import Caller, Confirmed, allow, confirm, services_of
 from app.errors import Refused
+from app.shapes import Nothing
+from app.shapes.people import Ended, FactorState, NewFactor, OpenSessions, Recovery
 from storage import factors, sessions, users
 from storage.sessions import ID_LENGTH
 
 router = APIRouter(tags=["account"])
 ANYONE, ADMIN = allow(), allow("admin")
-
-
-class Confirmed(BaseModel):
-    """That it is still the caller: the password and, with a second factor, a code."""
-
-    password: str = Field(max_length=4000)
-    code: str = CODE
 
 
 class FirstCode(BaseModel):
@@ -29,7 +22,7 @@ class FirstCode(BaseModel):
 
 
 @router.get("/api/account/sessions")
-def signed_in(request: Request, caller: Caller = ANYONE) -> dict[str, Any]:
+def signed_in(request: Request, caller: Caller = ANYONE) -> OpenSessions:
     """Where the caller is signed in."""
     services = services_of(request)
     with services.database.read(caller.actor) as tx:
@@ -51,7 +44,7 @@ def signed_in(request: Request, caller: Caller = ANYONE) -> dict[str, Any]:
 
 
 @router.delete("/api/account/sessions/{session_id}")
-def end_one(request: Request, session_id: str, caller: Caller = ANYONE) -> dict[str, Any]:
+def end_one(request: Request, session_id: str, caller: Caller = ANYONE) -> Nothing:
     """End one of the caller's sessions."""
     with services_of(request).database.write(caller.actor) as tx:
         sessions.end_one(tx, caller.user.id, session_id)
@@ -59,14 +52,14 @@ def end_one(request: Request, session_id: str, caller: Caller = ANYONE) -> dict[
 
 
 @router.delete("/api/account/sessions")
-def end_others(request: Request, caller: Caller = ANYONE) -> dict[str, int]:
+def end_others(request: Request, caller: Caller = ANYONE) -> Ended:
     """End every session of the caller but this one."""
     with services_of(request).database.write(caller.actor) as tx:
         return {"ended": sessions.end_all(tx, caller.user.id, but=caller.digest)}
 
 
 @router.get("/api/account/factor")
-def factor(request: Request, caller: Caller = ANYONE) -> dict[str, Any]:
+def factor(request: Request, caller: Caller = ANYONE) -> FactorState:
     """Whether the caller has a second factor, has to, and how many recovery codes are left."""
     services = services_of(request)
     found = second.state(services, caller)
@@ -78,7 +71,7 @@ def factor(request: Request, caller: Caller = ANYONE) -> dict[str, Any]:
 
 
 @router.post("/api/account/factor", status_code=201)
-def begin(request: Request, wanted: Confirmed, caller: Caller = ANYONE) -> dict[str, str]:
+def begin(request: Request, wanted: Confirmed, caller: Caller = ANYONE) -> NewFactor:
     """A new secret, shown this once; it counts from its first code on."""
     _by_hand(caller)
     services = services_of(request)
@@ -89,7 +82,7 @@ def begin(request: Request, wanted: Confirmed, caller: Caller = ANYONE) -> dict[
 
 
 @router.post("/api/account/factor/confirm")
-def enrol(request: Request, wanted: FirstCode, caller: Caller = ANYONE) -> dict[str, list[str]]:
+def enrol(request: Request, wanted: FirstCode, caller: Caller = ANYONE) -> Recovery:
     """The first code makes it count; recovery codes, shown this once."""
     _by_hand(caller)
     codes = factors.enrol(services_of(request).database, caller.actor, caller.user.id, wanted.code)
@@ -99,7 +92,7 @@ def enrol(request: Request, wanted: FirstCode, caller: Caller = ANYONE) -> dict[
 
 
 @router.post("/api/account/factor/recovery")
-def renew(request: Request, wanted: Confirmed, caller: Caller = ANYONE) -> dict[str, list[str]]:
+def renew(request: Request, wanted: Confirmed, caller: Caller = ANYONE) -> Recovery:
     """New recovery codes; the old ones end."""
     _by_hand(caller)
     services = services_of(request)
@@ -109,7 +102,7 @@ def renew(request: Request, wanted: Confirmed, caller: Caller = ANYONE) -> dict[
 
 
 @router.post("/api/account/factor/remove")
-def remove(request: Request, wanted: Confirmed, caller: Caller = ANYONE) -> dict[str, Any]:
+def remove(request: Request, wanted: Confirmed, caller: Caller = ANYONE) -> Nothing:
     """Take the second factor off, unless the site demands it."""
     _by_hand(caller)
     services = services_of(request)
@@ -128,7 +121,7 @@ def _by_hand(caller: Caller) -> None:
 
 
 @router.post("/api/users/{user_id}/sign-out")
-def sign_out(request: Request, user_id: str, caller: Caller = ADMIN) -> dict[str, int]:
+def sign_out(request: Request, user_id: str, caller: Caller = ADMIN) -> Ended:
     """End every session of a person."""
     with services_of(request).database.write(caller.actor) as tx:
         users.get(tx, user_id)
@@ -136,7 +129,7 @@ def sign_out(request: Request, user_id: str, caller: Caller = ADMIN) -> dict[str
 
 
 @router.post("/api/users/{user_id}/factor/remove")
-def take_off(request: Request, user_id: str, wanted: Confirmed, caller: Caller = ADMIN) -> dict[str, int]:
+def take_off(request: Request, user_id: str, wanted: Confirmed, caller: Caller = ADMIN) -> Ended:
     """Take the second factor off somebody who lost it, and end their sessions."""
     _by_hand(caller)
     services = services_of(request)

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
@@ -16,6 +16,8 @@ from app.auth import Caller, allow, services_of
 from app.describing import PDF, PNG, gives
 from app.planes import THICKEST_MM
 from app.queue import Queue
+from app.shapes import Nothing
+from app.shapes.answers import Answer, AnswerBegun, Answers, ModelFacts, ViewSeen
 from app.wiring import Services
 from app.wording import sentence
 from dicom.render import png
@@ -33,7 +35,7 @@ PLACE_EVERY_SECONDS = 1.0
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class PlaneSeen(BaseModel):
+class PlaneAsked(BaseModel):
     """A plane cut through a volume: a point of it in mm, directions of its rows and columns, slab and projection."""
 
     at: tuple[Number, Number, Number]
@@ -59,7 +61,7 @@ class Source(BaseModel):
     overlays: bool = False
     supplemental: bool = False
     box: tuple[Number, Number, Number, Number] | None = None
-    plane: PlaneSeen | None = None
+    plane: PlaneAsked | None = None
 
 
 class View(Source):
@@ -98,7 +100,7 @@ def queue_of(request: Request) -> Queue:
 
 
 @router.post("/api/studies/{study_id}/questions", status_code=202)
-def ask(request: Request, study_id: str, asked: Asked, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def ask(request: Request, study_id: str, asked: Asked, caller: Caller = CLINICIAN) -> AnswerBegun:
     """Ask about what is open; the answer is followed at its own address."""
     kept = analysis.ask(
         services_of(request),
@@ -114,7 +116,7 @@ def ask(request: Request, study_id: str, asked: Asked, caller: Caller = CLINICIA
 
 
 @router.post("/api/studies/{study_id}/captions", status_code=202)
-def describe(request: Request, study_id: str, asked: Described, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def describe(request: Request, study_id: str, asked: Described, caller: Caller = CLINICIAN) -> AnswerBegun:
     """Ask for one sentence about what is open."""
     kept = analysis.describe(
         services_of(request), queue_of(request), caller, study_id, asked.view.model_dump(), asked.overridden
@@ -123,7 +125,7 @@ def describe(request: Request, study_id: str, asked: Described, caller: Caller =
 
 
 @router.get("/api/studies/{study_id}/answers")
-def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Answers:
     """All answers of a study, oldest first."""
     with services_of(request).database.look(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
@@ -132,7 +134,7 @@ def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dic
 
 
 @router.get("/api/answers/{answer_id}")
-def one(request: Request, answer_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def one(request: Request, answer_id: str, caller: Caller = CLINICIAN) -> Answer:
     """One answer."""
     with services_of(request).database.look(caller.actor) as tx:
         study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id)
@@ -227,7 +229,7 @@ def _look(services: Services, caller: Caller, answer_id: str) -> StoredAnswer:
 
 
 @router.post("/api/answers/{answer_id}/stop")
-async def stop(request: Request, answer_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+async def stop(request: Request, answer_id: str, caller: Caller = CLINICIAN) -> Nothing:
     """Stop it; what it said so far is kept."""
     await analysis.stop(services_of(request), queue_of(request), caller, answer_id)
     return {}
@@ -247,7 +249,7 @@ def pdf_response(data: bytes, name: str) -> Response:
     )
 
 
-def as_json(stored: StoredAnswer, language: str) -> dict[str, Any]:
+def as_json(stored: StoredAnswer, language: str) -> Answer:
     """An answer as the page shows it."""
     outcome = stored.outcome or {}
     failure = stored.failure
@@ -259,10 +261,14 @@ def as_json(stored: StoredAnswer, language: str) -> dict[str, Any]:
         "state": stored.state,
         "question": stored.question if stored.kind == "question" else None,
         "text": stored.answer,
-        "view": stored.view,
+        "view": cast(ViewSeen, stored.view),
         "boxes": stored.boxes or [],
-        "model": stored.model,
-        "prompt": {name: stored.prompt.get(name) for name in ("name", "version", "sha256")},
+        "model": cast(ModelFacts | None, stored.model),
+        "prompt": {
+            "name": stored.prompt["name"],
+            "version": stored.prompt["version"],
+            "sha256": stored.prompt["sha256"],
+        },
         "failure": {"code": failure, "sentence": sentence(failure, language, attempts=stored.attempt)}
         if failure
         else None,

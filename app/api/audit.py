@@ -1,7 +1,7 @@
 """The record, for the auditor: search, verify, take away."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -10,6 +10,7 @@ from app import record
 from app.auth import Caller, allow, services_of
 from app.describing import gives
 from app.record import Form
+from app.shapes.system import Entries, Entry, LogVerdict
 from storage import users
 from storage.audit.actions import ACTIONS
 from storage.audit.search import find, verify_rows
@@ -17,14 +18,18 @@ from storage.verifier import CANNOT_TELL, CLEAN, TAMPERED
 
 router = APIRouter(tags=["audit"], prefix="/api/audit")
 AUDITOR = allow("auditor")
-Entry = Annotated[int, Query(ge=-1, le=2**31 - 1)]
+Number = Annotated[int, Query(ge=-1, le=2**31 - 1)]
 """The number of an entry, as the database counts."""
 FILES: dict[Form, tuple[str, str]] = {
     "sealed": ("audit-log.jsonl", "application/x-ndjson"),
     "fhir": ("audit-events.ndjson", "application/fhir+ndjson"),
     "syslog": ("audit-messages.log", "text/plain; charset=utf-8"),
 }
-WORDS = {CLEAN: "clean", TAMPERED: "tampered", CANNOT_TELL: "cannot_tell"}
+WORDS: dict[int, Literal["clean", "tampered", "cannot_tell"]] = {
+    CLEAN: "clean",
+    TAMPERED: "tampered",
+    CANNOT_TELL: "cannot_tell",
+}
 
 
 @router.get("")
@@ -36,10 +41,10 @@ def search(
     object_id: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
-    cursor: Entry | None = None,
+    cursor: Number | None = None,
     limit: int = 100,
     caller: Caller = AUDITOR,
-) -> dict[str, Any]:
+) -> Entries:
     """Entries, newest first; names of staff beside their ids, patients only as pseudonyms."""
     with services_of(request).database.look(caller.actor) as tx:
         tx.record("audit.read")
@@ -58,7 +63,7 @@ def search(
         )
     return {
         "entries": [
-            {**entry, "actor": {**entry["actor"], "name": names.get(entry["actor"]["id"])}}
+            cast(Entry, {**entry, "actor": {**entry["actor"], "name": names.get(entry["actor"]["id"])}})
             for entry in entries
         ],
         "cursor": entries[-1]["seq"] if len(entries) == min(max(limit, 1), 500) else None,
@@ -72,7 +77,7 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 
 @router.post("/verify")
-def verify(request: Request, caller: Caller = AUDITOR) -> dict[str, Any]:
+def verify(request: Request, caller: Caller = AUDITOR) -> LogVerdict:
     """Whether the record is as it was written, with the public key; the escrowed key proves more, offline."""
     database = services_of(request).database
     database.seal_log()
@@ -89,7 +94,7 @@ def verify(request: Request, caller: Caller = AUDITOR) -> dict[str, Any]:
     responses=gives(*(kind.split(";")[0] for _, kind in FILES.values())),
 )
 def export(
-    request: Request, form: Form = "sealed", after: Entry = -1, caller: Caller = AUDITOR
+    request: Request, form: Form = "sealed", after: Number = -1, caller: Caller = AUDITOR
 ) -> StreamingResponse:
     """The whole record as a sealed file; or what stands behind an entry, as FHIR resources or syslog messages."""
     lines = record.lines(services_of(request).database, caller.actor, form, after)

@@ -1,12 +1,13 @@
 """Erasing a patient: the clinician asks, the administrator decides, who knows patients only as pseudonyms."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from app import erasing
-from app.auth import CODE, Caller, allow, services_of
+from app.auth import Caller, Confirmed, allow, services_of
+from app.shapes import Made, Nothing
+from app.shapes.studies import Erased, ErasureOfStudy, Erasures
+from app.shapes.studies import Erasure as ErasureShape
 from storage import erasures, studies, users
 from storage.erasures import Erasure, HoldReason, Reason
 
@@ -14,17 +15,10 @@ router = APIRouter(tags=["erasures"])
 CLINICIAN, ADMIN = allow("clinician"), allow("admin")
 
 
-class Asked(BaseModel):
+class ErasureAsked(BaseModel):
     """Why."""
 
     reason: Reason
-
-
-class Confirmed(BaseModel):
-    """The password of who decides."""
-
-    password: str = Field(max_length=4000)
-    code: str = CODE
 
 
 class Held(BaseModel):
@@ -36,7 +30,7 @@ class Held(BaseModel):
 
 
 @router.get("/api/studies/{study_id}/erasure")
-def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> ErasureOfStudy:
     """The open request about the patient of a study, if there is one."""
     with services_of(request).database.read(caller.actor) as tx:
         found = erasures.of_patient(tx, studies.get(tx, study_id, caller.user.id).patient_id)
@@ -46,13 +40,13 @@ def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dic
 
 
 @router.post("/api/studies/{study_id}/erasure", status_code=201)
-def ask(request: Request, study_id: str, wanted: Asked, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def ask(request: Request, study_id: str, wanted: ErasureAsked, caller: Caller = CLINICIAN) -> Made:
     """Ask for the patient of a study to be erased."""
     return {"id": erasing.ask(services_of(request), caller, study_id, wanted.reason)}
 
 
 @router.delete("/api/studies/{study_id}/erasure")
-def withdraw(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def withdraw(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Nothing:
     """Take one's own request back."""
     with services_of(request).database.write(caller.actor) as tx:
         found = erasures.of_patient(tx, studies.get(tx, study_id, caller.user.id).patient_id)
@@ -61,7 +55,7 @@ def withdraw(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dic
 
 
 @router.get("/api/erasures")
-def everything(request: Request, caller: Caller = ADMIN) -> dict[str, Any]:
+def everything(request: Request, caller: Caller = ADMIN) -> Erasures:
     """Requests and holds; patients as pseudonyms."""
     with services_of(request).database.look(caller.actor) as tx:
         tx.record("erasure.listed")
@@ -82,7 +76,7 @@ def everything(request: Request, caller: Caller = ADMIN) -> dict[str, Any]:
 
 
 @router.post("/api/erasures/{erasure_id}/confirm")
-def confirm(request: Request, erasure_id: str, wanted: Confirmed, caller: Caller = ADMIN) -> dict[str, Any]:
+def confirm(request: Request, erasure_id: str, wanted: Confirmed, caller: Caller = ADMIN) -> Erased:
     """Erase; it cannot be undone."""
     return {
         "patients": erasing.decide(services_of(request), caller, erasure_id, wanted.password, wanted.code)
@@ -90,7 +84,7 @@ def confirm(request: Request, erasure_id: str, wanted: Confirmed, caller: Caller
 
 
 @router.post("/api/erasures/{erasure_id}/refuse")
-def refuse(request: Request, erasure_id: str, caller: Caller = ADMIN) -> dict[str, Any]:
+def refuse(request: Request, erasure_id: str, caller: Caller = ADMIN) -> Nothing:
     """Say no."""
     with services_of(request).database.write(caller.actor) as tx:
         erasures.refuse(tx, erasure_id)
@@ -98,21 +92,21 @@ def refuse(request: Request, erasure_id: str, caller: Caller = ADMIN) -> dict[st
 
 
 @router.post("/api/holds", status_code=201)
-def hold(request: Request, wanted: Held, caller: Caller = ADMIN) -> dict[str, Any]:
+def hold(request: Request, wanted: Held, caller: Caller = ADMIN) -> Made:
     """Keep a patient from being erased."""
     found = erasing.hold(services_of(request), caller, wanted.number, wanted.issuer, wanted.reason)
     return {"id": found}
 
 
 @router.delete("/api/holds/{hold_id}")
-def lift(request: Request, hold_id: str, caller: Caller = ADMIN) -> dict[str, Any]:
+def lift(request: Request, hold_id: str, caller: Caller = ADMIN) -> Nothing:
     """End a hold."""
     with services_of(request).database.write(caller.actor) as tx:
         erasures.lift(tx, hold_id)
     return {}
 
 
-def _json(one: Erasure, names: dict[str, str]) -> dict[str, Any]:
+def _json(one: Erasure, names: dict[str, str]) -> ErasureShape:
     return {
         "id": one.id,
         "ref": one.ref,

@@ -6,13 +6,14 @@ Opening a study is one entry in the record; each of its hundred frames is not.
 import gzip
 import hashlib
 from dataclasses import asdict
-from typing import Any
+from typing import cast
 
 from fastapi import APIRouter, Request, Response
 
 from app import viewing, volumes
 from app.auth import Caller, allow, services_of
 from app.describing import PNG, RAW
+from app.shapes.pictures import Dtype, FrameLine, Manifest, NearestWindow, Table, WindowValue
 from app.wording import sentence
 from dicom.render import View, png
 from dicom.windowing import Function, presets_for
@@ -26,7 +27,7 @@ PRIVATE = {"cache-control": "private, max-age=600"}
 
 
 @router.get("/api/series/{series_id}/manifest")
-def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> Manifest:
     """Everything a viewer needs before the first frame."""
     services = services_of(request)
     with services.database.look(caller.actor) as tx:
@@ -55,7 +56,7 @@ def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> di
         "rows": facts["rows"],
         "columns": facts["columns"],
         "samples": 3 if shown.is_color else 1,
-        "dtype": str(shown.values.dtype),
+        "dtype": cast(Dtype, str(shown.values.dtype)),
         "invert": shown.invert,
         "unit": shown.unit,
         "windows": offered,
@@ -81,7 +82,7 @@ def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> di
     }
 
 
-def _frames(instance: Instance) -> list[dict[str, Any]]:
+def _frames(instance: Instance) -> list[FrameLine]:
     """Frames of an enhanced object lie and are windowed each by its own header, the others by the one they share."""
     facts = instance.facts
     windows, own_windows = facts.get("windows") or (), facts.get("frame_windows") or ()
@@ -108,10 +109,10 @@ def _space(uid: str | None) -> str | None:
     return hashlib.sha256(uid.encode()).hexdigest()[:16] if uid else None
 
 
-def _window(pair: tuple[float, float] | None, function: str) -> dict[str, Any] | None:
+def _window(pair: tuple[float, float] | None, function: str) -> WindowValue | None:
     if not pair:
         return None
-    return {"center": pair[0], "width": pair[1], "function": function, "explanation": ""}
+    return {"center": pair[0], "width": pair[1], "function": cast(Function, function), "explanation": ""}
 
 
 @router.get("/api/series/{series_id}/thumbnail", response_class=Response, responses=PNG)
@@ -154,7 +155,7 @@ def raw(request: Request, instance_id: str, frame: int, caller: Caller = CLINICI
 @router.get("/api/instances/{instance_id}/frames/{frame}/table")
 def table(
     request: Request, response: Response, instance_id: str, frame: int, caller: Caller = CLINICIAN
-) -> dict[str, Any]:
+) -> Table:
     """The look-up table that a frame is shown by: values with their shares of brightness, and the window nearest to it."""
     services = services_of(request)
     with services.database.read(caller.actor) as tx:
@@ -164,7 +165,9 @@ def table(
     if shown.table is None:
         raise NotFound()
     response.headers.update(PRIVATE)
-    return {"nodes": shown.table.nodes, "window": asdict(shown.table.window)}
+    nearest = shown.table.window
+    window: NearestWindow = {"center": nearest.center, "width": nearest.width, "function": nearest.function}
+    return {"nodes": [(float(value), share) for value, share in shown.table.nodes], "window": window}
 
 
 @router.get(

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app.auth import services_of
+from app.shapes.system import Alive
 from app.wiring import SYSTEM
 from storage import users
 from storage.errors import StorageError
@@ -19,13 +20,13 @@ ICON = (
 
 
 @router.get("/health")
-def health() -> dict[str, str]:
+def health() -> Alive:
     """The process lives."""
     return {"status": "alive"}
 
 
-@router.get("/ready", responses={503: {"model": dict[str, str]}})
-def ready(request: Request, response: Response) -> dict[str, Any]:
+@router.get("/ready", responses={503: {"model": Alive}})
+def ready(request: Request, response: Response) -> Alive:
     """The database answers."""
     try:
         with services_of(request).database.read(SYSTEM) as tx:

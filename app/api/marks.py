@@ -1,12 +1,14 @@
 """Marks that readers draw on the pictures of a study: measurements, regions, key images."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from app import marking
 from app.auth import Caller, allow, services_of
+from app.shapes import Nothing
+from app.shapes.studies import Mark, Marks, MarkTool, Measured
 from dicom.windowing import Function
 from storage import marks, studies
 
@@ -41,7 +43,7 @@ class Drawn(BaseModel):
 
 
 @router.get("")
-def drawn(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def drawn(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Marks:
     """All marks of a study."""
     with services_of(request).database.read(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
@@ -51,7 +53,7 @@ def drawn(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[s
 
 
 @router.post("", status_code=201)
-def draw(request: Request, study_id: str, wanted: Drawn, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def draw(request: Request, study_id: str, wanted: Drawn, caller: Caller = CLINICIAN) -> Mark:
     """Keep a mark; the answer says what it measures, computed here."""
     kept = marking.draw(
         services_of(request),
@@ -69,21 +71,21 @@ def draw(request: Request, study_id: str, wanted: Drawn, caller: Caller = CLINIC
 
 
 @router.delete("/{mark_id}")
-def erase(request: Request, study_id: str, mark_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def erase(request: Request, study_id: str, mark_id: str, caller: Caller = CLINICIAN) -> Nothing:
     """Remove a mark."""
     with services_of(request).database.write(caller.actor) as tx:
         marks.remove(tx, studies.get(tx, study_id, caller.user.id), mark_id)
     return {}
 
 
-def _as_json(mark: marks.Mark, found: dict[str, Any]) -> dict[str, Any]:
+def _as_json(mark: marks.Mark, found: dict[str, Any]) -> Mark:
     return {
         "id": mark.id,
-        "tool": mark.kind,
+        "tool": cast(MarkTool, mark.kind),
         "instance_id": mark.instance_id,
         "frame": mark.frame,
         "points": mark.geometry.get("points", []),
         "label": mark.geometry.get("label"),
         "view": mark.geometry.get("view"),
-        "measured": found,
+        "measured": cast(Measured, found),
     }

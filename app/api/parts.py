@@ -16,6 +16,7 @@ from app.api.uploads import intake_of, refusals_recorded
 from app.auth import Caller, allow
 from app.errors import Refused
 from app.receiving import Partial, Receiving
+from app.shapes.uploads import KeptFile, PartReceived, WaitingUploads
 
 router = APIRouter(tags=["uploads"], prefix="/api/uploads")
 CLINICIAN = allow("clinician")
@@ -25,7 +26,7 @@ Digest = Annotated[str, Query(pattern="^[0-9a-f]{64}$")]
 
 
 @router.get("")
-def unfinished(request: Request, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def unfinished(request: Request, caller: Caller = CLINICIAN) -> WaitingUploads:
     """One's own uploads that may be gone on with, and how much of each file is here."""
     return {
         "uploads": [
@@ -35,7 +36,7 @@ def unfinished(request: Request, caller: Caller = CLINICIAN) -> dict[str, Any]:
     }
 
 
-def _told(receiving: Receiving, number: int) -> dict[str, Any]:
+def _told(receiving: Receiving, number: int) -> KeptFile:
     """How much of a file is here, and by what its sender knows it again."""
     part = receiving.parts.get(number)
     whole = number in receiving.received
@@ -51,7 +52,7 @@ def _told(receiving: Receiving, number: int) -> dict[str, Any]:
 
 
 @router.get("/{upload_id}/parts/{number}")
-def kept(request: Request, upload_id: str, number: int, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def kept(request: Request, upload_id: str, number: int, caller: Caller = CLINICIAN) -> KeptFile:
     """How much of a file is here."""
     receiving = intake_of(request).mine(caller, upload_id)
     if not 0 <= number < len(receiving.sizes):
@@ -67,7 +68,7 @@ async def send(
     offset: Annotated[int, Query(ge=0)],
     sha256: Digest | None = None,
     caller: Caller = CLINICIAN,
-) -> dict[str, Any]:
+) -> PartReceived:
     """The next part of a file as the raw body; it counts only when it arrived whole and, where given, by its digest."""
     intake = intake_of(request)
     receiving = await run_in_threadpool(intake.mine, caller, upload_id)

@@ -1,13 +1,13 @@
 """What researchers do not see of a study, and letting them."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from app import review, viewing
 from app.auth import Caller, allow, services_of
 from app.describing import PNG
+from app.shapes import Nothing
+from app.shapes.studies import Withheld
 from app.wording import sentence
 from storage import reports, studies
 from storage.errors import NotFound
@@ -23,7 +23,7 @@ class Released(BaseModel):
 
 
 @router.get("")
-def listed(request: Request, study_id: str, caller: Caller = CLINICIAN) -> list[dict[str, Any]]:
+def listed(request: Request, study_id: str, caller: Caller = CLINICIAN) -> list[Withheld]:
     """Every item of a signed report that waits, with its text, for the clinician to look at."""
     with services_of(request).database.write(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
@@ -65,7 +65,7 @@ def preview(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Resp
 
 
 @router.post("", status_code=201)
-def release(request: Request, study_id: str, wanted: Released, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def release(request: Request, study_id: str, wanted: Released, caller: Caller = CLINICIAN) -> Nothing:
     """Let researchers see one item; raises NotSigned while its text can still become another."""
     with services_of(request).database.write(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)

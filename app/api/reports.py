@@ -1,6 +1,6 @@
 """Reports: draft, edit, compare, check, sign, amend, print."""
 
-from typing import Any
+from typing import Any, cast
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -10,6 +10,17 @@ from app.api.answers import OVERRIDDEN, View, pdf_response, queue_of
 from app.auth import CODE, Caller, allow, services_of
 from app.describing import PDF
 from app.errors import Refused
+from app.shapes.reports import (
+    Checklist,
+    ChecklistLine,
+    Difference,
+    DraftBegun,
+    SectionName,
+    TextName,
+    VersionLine,
+    Versions,
+)
+from app.shapes.reports import Report as ReportShape
 from app.wording import sentence
 from storage import reports, studies, users
 from storage.database import Tx
@@ -68,7 +79,7 @@ class Added(BaseModel):
 
 
 @router.post("/api/studies/{study_id}/report", status_code=202)
-def draft(request: Request, study_id: str, wanted: Drafted, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def draft(request: Request, study_id: str, wanted: Drafted, caller: Caller = CLINICIAN) -> DraftBegun:
     """Let a report be drafted: what is seen, of a slide field by field, then what it means."""
     report, asked = reporting.begin(
         services_of(request),
@@ -86,7 +97,7 @@ def draft(request: Request, study_id: str, wanted: Drafted, caller: Caller = CLI
 
 
 @router.get("/api/studies/{study_id}/report")
-def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> ReportShape:
     """The report of a study; an error where none was begun."""
     with services_of(request).database.look(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
@@ -98,7 +109,7 @@ def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dic
 
 
 @router.put("/api/reports/{report_id}")
-def edit(request: Request, report_id: str, wanted: Edited, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def edit(request: Request, report_id: str, wanted: Edited, caller: Caller = CLINICIAN) -> ReportShape:
     """Save what was typed; refused with the present version when somebody saved meanwhile."""
     services = services_of(request)
     saved = reporting.edit(services, caller, report_id, wanted.version, wanted.sections)
@@ -112,7 +123,7 @@ def difference(
     before: int | None = Query(None, alias="from", ge=1, le=LATEST),
     to: int | None = Query(None, ge=1, le=LATEST),
     caller: Caller = CLINICIAN,
-) -> dict[str, Any]:
+) -> Difference:
     """How two versions differ, word by word, for each section; the first and the latest where none is named."""
     with services_of(request).database.look(caller.actor) as tx:
         study = reporting.study_of(tx, report_id, caller)
@@ -122,7 +133,7 @@ def difference(
         tx.record("report.read", subject=study.patient_ref, object_type="report", object_id=report_id)
     names = dict.fromkeys([*old, *new])
     parts = {name: sentences.difference(old.get(name, ""), new.get(name, "")) for name in names}
-    return {"sections": {name: found for name, found in parts.items() if found}}
+    return {"sections": {cast(TextName, name): found for name, found in parts.items() if found}}
 
 
 def _texts(content: dict[str, Any]) -> dict[str, str]:
@@ -131,18 +142,18 @@ def _texts(content: dict[str, Any]) -> dict[str, str]:
 
 
 @router.get("/api/reports/{report_id}/checklist")
-def checklist(request: Request, report_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def checklist(request: Request, report_id: str, caller: Caller = CLINICIAN) -> Checklist:
     """What to look at before signing."""
     with services_of(request).database.look(caller.actor) as tx:
         study = reporting.study_of(tx, report_id, caller)
         lines = reporting.lines_before_signing(tx, study, reports.get(tx, study, report_id))
         tx.record("report.read", subject=study.patient_ref, object_type="report", object_id=report_id)
-    shown = [
+    shown: list[ChecklistLine] = [
         {
             "code": line.code,
             "level": line.level,
             "sentence": sentence(line.code, caller.language),
-            "section": line.section,
+            "section": cast(SectionName | None, line.section),
             "sentence_index": line.sentence_index,
         }
         for line in lines
@@ -151,13 +162,13 @@ def checklist(request: Request, report_id: str, caller: Caller = CLINICIAN) -> d
 
 
 @router.get("/api/reports/{report_id}/versions")
-def versions(request: Request, report_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def versions(request: Request, report_id: str, caller: Caller = CLINICIAN) -> Versions:
     """The history of a report."""
     with services_of(request).database.look(caller.actor) as tx:
         study = reporting.study_of(tx, report_id, caller)
         names = {user.id: user.display_name for user in users.everyone(tx)}
         tx.record("report.read", subject=study.patient_ref, object_type="report", object_id=report_id)
-        history = [
+        history: list[VersionLine] = [
             {
                 "version": one.version,
                 "sha256": one.sha256,
@@ -172,14 +183,14 @@ def versions(request: Request, report_id: str, caller: Caller = CLINICIAN) -> di
 @router.post("/api/reports/{report_id}/preliminary")
 def preliminary(
     request: Request, report_id: str, wanted: AtVersion, caller: Caller = CLINICIAN
-) -> dict[str, Any]:
+) -> ReportShape:
     """Call it preliminary."""
     report = reporting.preliminary(services_of(request), caller, report_id, wanted.version)
     return _shown(request, caller, report)
 
 
 @router.post("/api/reports/{report_id}/sign")
-def sign(request: Request, report_id: str, wanted: Signed, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def sign(request: Request, report_id: str, wanted: Signed, caller: Caller = CLINICIAN) -> ReportShape:
     """Sign this version; its text never changes again."""
     report = reporting.sign(
         services_of(request),
@@ -194,7 +205,7 @@ def sign(request: Request, report_id: str, wanted: Signed, caller: Caller = CLIN
 
 
 @router.post("/api/reports/{report_id}/addenda")
-def amend(request: Request, report_id: str, wanted: Added, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def amend(request: Request, report_id: str, wanted: Added, caller: Caller = CLINICIAN) -> ReportShape:
     """Add a signed addendum."""
     report = reporting.amend(
         services_of(request), caller, report_id, wanted.text, wanted.password, wanted.code
@@ -209,12 +220,12 @@ def pdf(request: Request, report_id: str, caller: Caller = CLINICIAN) -> Respons
     return pdf_response(data, f"report-{report_id[:8]}.pdf")
 
 
-def _shown(request: Request, caller: Caller, report: Report) -> dict[str, Any]:
+def _shown(request: Request, caller: Caller, report: Report) -> ReportShape:
     with services_of(request).database.read(caller.actor) as tx:
         return as_json(tx, reporting.study_of(tx, report.id, caller), report)
 
 
-def as_json(tx: Tx, study: Study, report: Report) -> dict[str, Any]:
+def as_json(tx: Tx, study: Study, report: Report) -> ReportShape:
     """A report as the page shows it."""
     names = {user.id: user.display_name for user in users.everyone(tx)}
     return {

@@ -11,6 +11,8 @@ from app.api.answers import pdf_response
 from app.auth import Caller, allow, services_of
 from app.describing import PDF, PNG, gives
 from app.errors import Refused
+from app.shapes import Made
+from app.shapes.reports import ReviewLine, ReviewPage
 from storage import reports, reviews, studies
 from storage.database import Tx
 from storage.errors import NotFound, Unreadable
@@ -23,7 +25,7 @@ router = APIRouter(tags=["review"], prefix="/api/review")
 RESEARCHER = allow("researcher")
 
 
-class Mark(BaseModel):
+class Fault(BaseModel):
     """One error: category, whether it matters for the patient, and its sentence."""
 
     category: Category
@@ -38,13 +40,13 @@ class Judged(BaseModel):
     rating: int = Field(ge=1, le=5)
     comment: str = Field("", max_length=10_000)
     seconds: int = Field(0, ge=0, le=1_000_000)
-    marks: list[Mark] = Field(default_factory=list, max_length=200)
+    marks: list[Fault] = Field(default_factory=list, max_length=200)
 
 
 @router.get("/reports")
-def listed(request: Request, caller: Caller = RESEARCHER) -> list[dict[str, Any]]:
+def listed(request: Request, caller: Caller = RESEARCHER) -> list[ReviewLine]:
     """Signed reports without identity, oldest first, and which the caller has judged."""
-    found = []
+    found: list[ReviewLine] = []
     with services_of(request).database.look(caller.actor) as tx:
         tx.record("review.read", object_type="list")
         for number, (report_id, study_id) in enumerate(reports.signed(tx), start=1):
@@ -66,7 +68,7 @@ def listed(request: Request, caller: Caller = RESEARCHER) -> list[dict[str, Any]
 
 
 @router.get("/reports/{report_id}")
-def one(request: Request, report_id: str, caller: Caller = RESEARCHER) -> dict[str, Any]:
+def one(request: Request, report_id: str, caller: Caller = RESEARCHER) -> ReviewPage:
     """One report in its de-identified view."""
     with services_of(request).database.look(caller.actor) as tx:
         study, report = _signed(tx, report_id)
@@ -93,7 +95,7 @@ def picture(request: Request, report_id: str, number: int, caller: Caller = RESE
 
 
 @router.post("/reports/{report_id}/reviews", status_code=201)
-def judge(request: Request, report_id: str, judged: Judged, caller: Caller = RESEARCHER) -> dict[str, Any]:
+def judge(request: Request, report_id: str, judged: Judged, caller: Caller = RESEARCHER) -> Made:
     """Keep the caller's review."""
     with services_of(request).database.write(caller.actor) as tx:
         study, report = _signed(tx, report_id)

@@ -2,7 +2,7 @@
 
 import html
 import secrets
-from typing import Any, Literal
+from typing import Literal, cast
 from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Request, Response
@@ -16,6 +16,8 @@ from app.errors import Refused, language_of
 from app.model_facts import model_in_use
 from app.plain import device_of, frame
 from app.policy import HOMES
+from app.shapes import Language
+from app.shapes.people import Preferred, Session
 from app.wording import sentence, words
 from storage import sessions, users
 from storage.database import Actor
@@ -140,7 +142,7 @@ def sign_out(request: Request, caller: Caller = allow()) -> Response:
 
 
 @router.get("/api/session")
-def session(request: Request, caller: Caller = allow()) -> dict[str, Any]:
+def session(request: Request, caller: Caller = allow()) -> Session:
     """Who is asking, what they prefer, the token that changes need, and which model answers."""
     user = caller.user
     model = model_in_use(services_of(request))
@@ -151,8 +153,8 @@ def session(request: Request, caller: Caller = allow()) -> dict[str, Any]:
             "display_name": user.display_name,
             "role": user.role,
         },
-        "language": user.language,
-        "theme": user.theme if user.theme in ("light", "dark") else "light",
+        "language": cast(Language, user.language),
+        "theme": "dark" if user.theme == "dark" else "light",
         "panel_width": user.panel_width,
         "csrf": caller.csrf or "",
         "demonstration": bool(model and model["demonstration"]),
@@ -171,11 +173,11 @@ class Preferences(BaseModel):
 
 
 @router.patch("/api/session")
-def prefer(request: Request, wanted: Preferences, caller: Caller = allow()) -> dict[str, Any]:
+def prefer(request: Request, wanted: Preferences, caller: Caller = allow()) -> Preferred:
     """Keep what the caller prefers."""
     with services_of(request).database.write(caller.actor) as tx:
         user = users.prefer(tx, caller.user.id, **wanted.model_dump(exclude_none=True))
-    return {"language": user.language, "theme": user.theme, "panel_width": user.panel_width}
+    return {"language": cast(Language, user.language), "theme": user.theme, "panel_width": user.panel_width}
 
 
 @router.get("/api/words")

@@ -1,12 +1,11 @@
 """Slides: what a viewer needs to know, and tiles. Opening one is an entry in the record; its tiles are not."""
 
-from typing import Any
-
 from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 
 from app import slides
 from app.auth import Caller, allow, services_of
 from app.describing import gives
+from app.shapes.pictures import ReadingPlan, SlideManifest
 from storage import studies
 
 router = APIRouter(tags=["pictures"], prefix="/api/series/{series_id}")
@@ -17,7 +16,7 @@ PRIVATE = {"cache-control": "private, max-age=600"}
 @router.get("/slide")
 def manifest(
     request: Request, series_id: str, later: BackgroundTasks, caller: Caller = CLINICIAN
-) -> dict[str, Any]:
+) -> SlideManifest:
     """Size, levels, micrometres to the pixel, lens, and where the tiles are."""
     services = services_of(request)
     with services.database.write(caller.actor) as tx:
@@ -49,7 +48,7 @@ def fields(
     magnification: float = Query(20, ge=1, le=100),
     most: int = Query(8, ge=1, le=40),
     caller: Caller = CLINICIAN,
-) -> dict[str, Any]:
+) -> ReadingPlan:
     """Fields on the tissue that are proposed for reading at a magnification."""
     services = services_of(request)
     with services.database.write(caller.actor) as tx:

@@ -1,6 +1,6 @@
 """The worklist and a study."""
 
-from typing import Any
+from typing import cast
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
@@ -9,12 +9,13 @@ from app import analysis, reporting, viewing
 from app.auth import Caller, allow, services_of
 from app.delivery import date, patient_name
 from app.describing import PNG
+from app.shapes.studies import Priors, SeriesLine, StudyLine, StudyPage, StudyState, Urgency, Worklist
 from app.wording import sentence
 from storage import priors as beside
 from storage import reports, studies
 from storage.database import Tx
 from storage.errors import NotFound
-from storage.studies import Series, StudyLine
+from storage.studies import Series
 
 router = APIRouter(tags=["studies"], prefix="/api/studies")
 CLINICIAN = allow("clinician")
@@ -37,7 +38,7 @@ def worklist(
     sort: str = "newest",
     cursor: int = 0,
     caller: Caller = CLINICIAN,
-) -> dict[str, Any]:
+) -> Worklist:
     """The caller's studies, urgent first."""
     with services_of(request).database.look(caller.actor) as tx:
         tx.record("study.listed")
@@ -49,7 +50,7 @@ def worklist(
     return {"studies": shown, "total": len(lines), "cursor": following}
 
 
-def line_json(tx: Tx, line: StudyLine) -> dict[str, Any]:
+def line_json(tx: Tx, line: studies.StudyLine) -> StudyLine:
     """A study as one line."""
     study = line.study
     return {
@@ -63,7 +64,7 @@ def line_json(tx: Tx, line: StudyLine) -> dict[str, Any]:
         "region": str(study.facts.get("region") or ""),
         "description": str(study.facts.get("description") or ""),
         "urgent": study.urgent,
-        "state": line.state,
+        "state": cast(StudyState, line.state),
         "instances": line.instances,
         "running": line.running,
         "created_at": study.created_at.isoformat(),
@@ -72,14 +73,16 @@ def line_json(tx: Tx, line: StudyLine) -> dict[str, Any]:
 
 
 @router.get("/{study_id}")
-def one(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def one(request: Request, study_id: str, caller: Caller = CLINICIAN) -> StudyPage:
     """A study: whose, what, its series, its report, the questions that suit it."""
     with services_of(request).database.look(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
         tx.record("study.read", subject=study.patient_ref, object_type="study", object_id=study_id)
         found, report = studies.series(tx, study), reports.of_study(tx, study)
         count = sum(one.frames for series in found for one in series.instances)
-        line = StudyLine(study=study, state=report.state if report else "new", instances=count, running=0)
+        line = studies.StudyLine(
+            study=study, state=report.state if report else "new", instances=count, running=0
+        )
         return {
             "study": {**line_json(tx, line), "accession_number": study.facts.get("accession") or None},
             "series": [_series_json(series, caller.language) for series in found if series.instances],
@@ -90,7 +93,7 @@ def one(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str
 
 
 @router.get("/{study_id}/priors")
-def priors(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def priors(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Priors:
     """Other studies of the same patient, the latest first, to be looked at beside this one."""
     with services_of(request).database.look(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id)
@@ -114,7 +117,7 @@ def priors(request: Request, study_id: str, caller: Caller = CLINICIAN) -> dict[
         }
 
 
-def _series_json(series: Series, language: str) -> dict[str, Any]:
+def _series_json(series: Series, language: str) -> SeriesLine:
     number = str(series.facts.get("number") or "")
     return {
         "series_id": series.id,
@@ -125,7 +128,9 @@ def _series_json(series: Series, language: str) -> dict[str, Any]:
         "count": 1 if "slide" in series.instances[0].facts else sum(one.frames for one in series.instances),
         "thumbnail_url": f"/api/series/{series.id}/thumbnail",
         "slide": "slide" in series.instances[0].facts,
-        **{name: str(series.facts.get(name) or "") for name in ("specimen", "block", "stain")},
+        "specimen": str(series.facts.get("specimen") or ""),
+        "block": str(series.facts.get("block") or ""),
+        "stain": str(series.facts.get("stain") or ""),
         "findings": [
             {"code": f["code"], "sentence": sentence(f["code"], language, **f.get("facts", {}))}
             for f in series.findings
@@ -134,7 +139,7 @@ def _series_json(series: Series, language: str) -> dict[str, Any]:
 
 
 @router.patch("/{study_id}")
-def change(request: Request, study_id: str, wanted: Changed, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def change(request: Request, study_id: str, wanted: Changed, caller: Caller = CLINICIAN) -> Urgency:
     """Mark a study as urgent, or not."""
     with services_of(request).database.write(caller.actor) as tx:
         studies.change(tx, study_id, caller.user.id, urgent=wanted.urgent)

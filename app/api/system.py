@@ -1,13 +1,14 @@
 """The state of the service: for everybody in a line, for the administrator in full; and what it is made of."""
 
 import shutil
-from typing import Any
+from typing import cast
 
 from fastapi import APIRouter, Request, Response
 
 from app.api.answers import queue_of
 from app.auth import Caller, allow, services_of
 from app.model_facts import alive, model_in_use
+from app.shapes.system import About, Status, SystemState, WorkerState
 from app.wiring import SYSTEM, Services
 from storage import workers
 from storage.database import Tx
@@ -43,13 +44,13 @@ WEIGHTS = (
 
 
 @router.get("/api/status")
-def status(request: Request, caller: Caller = allow()) -> dict[str, Any]:
+def status(request: Request, caller: Caller = allow()) -> Status:
     """Whether somebody answers, and how many wait."""
     return {"workers": len(alive(services_of(request))), "waiting": queue_of(request).depth()}
 
 
 @router.get("/api/about")
-def about(request: Request, caller: Caller = allow()) -> dict[str, Any]:
+def about(request: Request, caller: Caller = allow()) -> About:
     """Version, licences of software and weights, and the model that answers now."""
     return {
         "version": request.app.version,
@@ -60,7 +61,7 @@ def about(request: Request, caller: Caller = allow()) -> dict[str, Any]:
 
 
 @router.get("/api/system")
-def system(request: Request, caller: Caller = allow("admin")) -> dict[str, Any]:
+def system(request: Request, caller: Caller = allow("admin")) -> SystemState:
     """Workers, model, memory, queue, disk, record."""
     services = services_of(request)
     with services.database.look(caller.actor) as tx:
@@ -71,13 +72,16 @@ def system(request: Request, caller: Caller = allow("admin")) -> dict[str, Any]:
     disk = shutil.disk_usage(services.settings.data_dir)
     return {
         "workers": [
-            {
-                "id": one.id,
-                "alive": one.id in living,
-                "seconds_silent": max(0, round((now - one.beat_at).total_seconds())),
-                "started_at": one.started_at.isoformat(),
-                **one.facts,
-            }
+            cast(
+                WorkerState,
+                {
+                    "id": one.id,
+                    "alive": one.id in living,
+                    "seconds_silent": max(0, round((now - one.beat_at).total_seconds())),
+                    "started_at": one.started_at.isoformat(),
+                    **one.facts,
+                },
+            )
             for one in known
         ],
         "waiting": queue_of(request).depth(),

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, PlainSerializer
@@ -20,6 +20,8 @@ from app.describing import PNG
 from app.errors import Refused
 from app.intake import Intake
 from app.receiving import Receiving
+from app.shapes import Nothing
+from app.shapes.uploads import FileReceived, UploadBegun, UploadStage, UploadState, WaitingPicture
 from app.wording import sentence
 from dicom import mirax
 from dicom.render import View, thumbnail
@@ -112,7 +114,7 @@ def intake_of(request: Request) -> Intake:
 
 
 @router.post("", status_code=201)
-def begin(request: Request, announced: Announced, caller: Caller = CLINICIAN) -> dict[str, str]:
+def begin(request: Request, announced: Announced, caller: Caller = CLINICIAN) -> UploadBegun:
     """Announce an upload."""
     upload_id = intake_of(request).begin(
         caller,
@@ -126,7 +128,7 @@ def begin(request: Request, announced: Announced, caller: Caller = CLINICIAN) ->
 
 
 @router.put("/{upload_id}/files/{number}")
-async def send(request: Request, upload_id: str, number: int, caller: Caller = CLINICIAN) -> dict[str, Any]:
+async def send(request: Request, upload_id: str, number: int, caller: Caller = CLINICIAN) -> FileReceived:
     """One file as the raw body; it counts only when it arrived whole."""
     intake = intake_of(request)
     receiving = await run_in_threadpool(intake.mine, caller, upload_id)
@@ -169,7 +171,7 @@ async def _arrived(request: Request, part: Path, room: int) -> tuple[int, str]:
 
 
 @router.post("/{upload_id}/finish", status_code=202)
-def finish(request: Request, upload_id: str, wanted: Finished, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def finish(request: Request, upload_id: str, wanted: Finished, caller: Caller = CLINICIAN) -> Nothing:
     """Everything was sent: read it."""
     intake = intake_of(request)
     receiving = intake.mine(caller, upload_id)
@@ -181,7 +183,7 @@ def finish(request: Request, upload_id: str, wanted: Finished, caller: Caller = 
 
 
 @router.post("/{upload_id}/decision", status_code=202)
-def decide(request: Request, upload_id: str, wanted: Decided, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def decide(request: Request, upload_id: str, wanted: Decided, caller: Caller = CLINICIAN) -> Nothing:
     """What the files tell was seen: let them in."""
     intake = intake_of(request)
     intake.decide(intake.mine(caller, upload_id), pseudonymise=wanted.pseudonymise)
@@ -204,9 +206,7 @@ def seen(
 
 
 @router.post("/{upload_id}/details", status_code=202)
-def describe(
-    request: Request, upload_id: str, details: Details, caller: Caller = CLINICIAN
-) -> dict[str, Any]:
+def describe(request: Request, upload_id: str, details: Details, caller: Caller = CLINICIAN) -> Nothing:
     """Say what the pictures are; they become a study."""
     intake = intake_of(request)
     intake.describe(intake.mine(caller, upload_id), details.model_dump())
@@ -214,7 +214,7 @@ def describe(
 
 
 @router.delete("/{upload_id}")
-def discard(request: Request, upload_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def discard(request: Request, upload_id: str, caller: Caller = CLINICIAN) -> Nothing:
     """Forget it."""
     intake = intake_of(request)
     intake.discard(intake.mine(caller, upload_id))
@@ -222,7 +222,7 @@ def discard(request: Request, upload_id: str, caller: Caller = CLINICIAN) -> dic
 
 
 @router.get("/{upload_id}")
-def progress(request: Request, upload_id: str, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def progress(request: Request, upload_id: str, caller: Caller = CLINICIAN) -> UploadState:
     """How far it got, what was found, what was refused and why."""
     services = services_of(request)
     with services.database.read(caller.actor) as tx:
@@ -231,12 +231,14 @@ def progress(request: Request, upload_id: str, caller: Caller = CLINICIAN) -> di
         state, found = (live.state, live.progress()) if live else (upload.state, upload.progress)
         lines = [line_json(tx, one) for one in _studies(tx, found.get("studies", ()), caller)]
     return {
-        "state": state,
+        "state": cast(UploadStage, state),
         "received": found.get("received", {"files": 0, "bytes": 0}),
         "read": found.get("read", {"done": 0, "total": 0}),
         "studies": lines,
         "pictures": [
-            {**one, "thumbnail_url": f"/api/uploads/{upload_id}/pictures/{one['n']}.png"}
+            cast(
+                WaitingPicture, {**one, "thumbnail_url": f"/api/uploads/{upload_id}/pictures/{one['n']}.png"}
+            )
             for one in found.get("pictures", ())
         ],
         "refused": [

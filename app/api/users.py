@@ -1,13 +1,15 @@
 """People, for the administrator; tokens, for their owners."""
 
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from app.auth import Caller, allow, services_of
 from app.errors import Refused
+from app.shapes import Nothing
+from app.shapes.people import Person, PersonLine, Token, TokenMade
 from storage import factors, tokens, users
 from storage.users import Role, User
 
@@ -42,7 +44,7 @@ class NewToken(BaseModel):
 
 
 @router.get("/api/users")
-def everyone(request: Request, caller: Caller = ADMIN) -> list[dict[str, Any]]:
+def everyone(request: Request, caller: Caller = ADMIN) -> list[PersonLine]:
     """All people."""
     with services_of(request).database.read(caller.actor) as tx:
         enrolled = factors.enrolled(tx)
@@ -50,7 +52,7 @@ def everyone(request: Request, caller: Caller = ADMIN) -> list[dict[str, Any]]:
 
 
 @router.post("/api/users", status_code=201)
-def add(request: Request, wanted: NewUser, caller: Caller = ADMIN) -> dict[str, Any]:
+def add(request: Request, wanted: NewUser, caller: Caller = ADMIN) -> Person:
     """Add a person."""
     services = services_of(request)
     try:
@@ -61,7 +63,7 @@ def add(request: Request, wanted: NewUser, caller: Caller = ADMIN) -> dict[str, 
 
 
 @router.patch("/api/users/{user_id}")
-def change(request: Request, user_id: str, wanted: ChangedUser, caller: Caller = ADMIN) -> dict[str, Any]:
+def change(request: Request, user_id: str, wanted: ChangedUser, caller: Caller = ADMIN) -> Person:
     """Change a person."""
     services = services_of(request)
     try:
@@ -73,7 +75,7 @@ def change(request: Request, user_id: str, wanted: ChangedUser, caller: Caller =
         raise Refused("app.invalid", what=str(error)) from error
 
 
-def _json(user: User) -> dict[str, Any]:
+def _json(user: User) -> Person:
     return {
         "id": user.id,
         "username": user.username,
@@ -84,14 +86,14 @@ def _json(user: User) -> dict[str, Any]:
 
 
 @router.get("/api/tokens")
-def mine(request: Request, caller: Caller = allow()) -> list[dict[str, Any]]:
+def mine(request: Request, caller: Caller = allow()) -> list[Token]:
     """The caller's live tokens."""
     with services_of(request).database.read(caller.actor) as tx:
         return [_token(one) for one in tokens.of_user(tx, caller.user.id)]
 
 
 @router.post("/api/tokens", status_code=201)
-def new(request: Request, wanted: NewToken, caller: Caller = allow()) -> dict[str, Any]:
+def new(request: Request, wanted: NewToken, caller: Caller = allow()) -> TokenMade:
     """A new token; its secret is shown this once. A token cannot make another and so outlive itself."""
     if caller.csrf is None:
         raise Refused("app.forbidden")
@@ -103,14 +105,14 @@ def new(request: Request, wanted: NewToken, caller: Caller = allow()) -> dict[st
 
 
 @router.delete("/api/tokens/{token_id}")
-def revoke(request: Request, token_id: str, caller: Caller = allow()) -> dict[str, Any]:
+def revoke(request: Request, token_id: str, caller: Caller = allow()) -> Nothing:
     """End a token now."""
     with services_of(request).database.write(caller.actor) as tx:
         tokens.revoke(tx, caller.user.id, token_id)
     return {}
 
 
-def _token(token: tokens.Token) -> dict[str, Any]:
+def _token(token: tokens.Token) -> Token:
     return {
         "id": token.id,
         "label": token.label,

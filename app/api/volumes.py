@@ -12,6 +12,8 @@ from app import planes, volumes
 from app.auth import Caller, allow, services_of
 from app.describing import PNG, RAW
 from app.planes import cut_of
+from app.shapes.pictures import Volume as VolumeShape
+from app.shapes.pictures import VolumeProgress
 from app.viewing import view_of
 from dicom.render import png
 from dicom.reslice import Cut, How
@@ -27,7 +29,7 @@ Slab = Annotated[float, Query(ge=0, le=planes.THICKEST_MM)]
 
 
 @router.get("/volume")
-def opened(request: Request, series_id: str, stack: Stack = 0, caller: Caller = CLINICIAN) -> dict[str, Any]:
+def opened(request: Request, series_id: str, stack: Stack = 0, caller: Caller = CLINICIAN) -> VolumeShape:
     """Where the voxels of a series lie; begins to put them together."""
     services = services_of(request)
     with services.database.look(caller.actor) as tx:
@@ -39,12 +41,12 @@ def opened(request: Request, series_id: str, stack: Stack = 0, caller: Caller = 
 @router.get("/volume/progress")
 def progress(
     request: Request, series_id: str, stack: Stack = 0, caller: Caller = CLINICIAN
-) -> dict[str, Any]:
+) -> VolumeProgress:
     """How many slices are there."""
     services = services_of(request)
     with services.database.read(caller.actor) as tx:
         _, wanted = planes.wanted(services, tx, series_id, caller.user.id, stack)
-    return dict(volumes.progress(services.volumes.loading(wanted)))
+    return volumes.progress(services.volumes.loading(wanted))
 
 
 def _cut(request: Request, series_id: str, stack: int, caller: Caller, **asked: Any) -> tuple[Volume, Cut]:

@@ -6,13 +6,7 @@ import { table } from "./form";
 import { t } from "./i18n";
 import { shell } from "./shell";
 import { complain } from "./toast";
-
-interface About {
-  version: string;
-  software: { name: string; licence: string }[];
-  weights: { name: string; licence: string; note: string }[];
-  model: { name: string; architecture: string; fingerprint: string; licence: string; demonstration: boolean } | null;
-}
+import type { About } from "./types";
 
 export function mount(host: HTMLElement): () => void {
   const page = shell(host, { title: t("ui.nav.about") });

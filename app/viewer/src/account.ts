@@ -8,33 +8,14 @@ import { renew as openAgain } from "./session";
 import { shell } from "./shell";
 import { askPassword } from "./signing";
 import { complain, toast } from "./toast";
-
-interface Open {
-  id: string;
-  device: string;
-  ip: string;
-  opened_at: string;
-  last_seen_at: string;
-  here: boolean;
-}
-interface Factor {
-  enrolled: boolean;
-  recovery_left: number;
-  demanded: boolean;
-}
-interface Secret {
-  secret: string;
-  address: string;
-  qr: string;
-}
-type Recovery = { recovery: string[] };
+import type { OpenSession, OpenSessions, FactorState, NewFactor, Recovery } from "./types";
 
 export function mount(host: HTMLElement): () => void {
   const page = shell(host, { title: t("ui.nav.account") });
   const sessions = h("div");
   const factor = h("div");
   const load = async () => {
-    const [open, state] = await Promise.all([get<{ sessions: Open[] }>("/api/account/sessions"), get<Factor>("/api/account/factor")]);
+    const [open, state] = await Promise.all([get<OpenSessions>("/api/account/sessions"), get<FactorState>("/api/account/factor")]);
     fill(sessions, listed(open.sessions, load));
     fill(factor, shown(state, factor, load));
     page.root.setAttribute("data-ready", "");
@@ -53,7 +34,7 @@ export function mount(host: HTMLElement): () => void {
   return page.destroy;
 }
 
-function listed(open: Open[], load: () => Promise<void>): HTMLElement {
+function listed(open: OpenSession[], load: () => Promise<void>): HTMLElement {
   const end = (path: string) => remove(path).then(() => (toast("done", t("ui.account.ended")), load()));
   const others = action(t("ui.account.end_others"), () => end("/api/account/sessions"));
   others.disabled = open.filter((one) => !one.here).length === 0;
@@ -75,7 +56,7 @@ function listed(open: Open[], load: () => Promise<void>): HTMLElement {
   );
 }
 
-function shown(state: Factor, place: HTMLElement, load: () => Promise<void>): HTMLElement {
+function shown(state: FactorState, place: HTMLElement, load: () => Promise<void>): HTMLElement {
   const words = h(
     "p",
     {},
@@ -92,8 +73,8 @@ const ask = (button: string, send: (password: string, code: string) => Promise<u
   askPassword({ title: t("ui.account.confirm"), words: [], button, blocked: false, send });
 
 async function setUp(place: HTMLElement, load: () => Promise<void>): Promise<void> {
-  let made: Secret | undefined;
-  await ask(t("ui.account.continue"), async (password, code) => (made = await post<Secret>("/api/account/factor", { password, code })));
+  let made: NewFactor | undefined;
+  await ask(t("ui.account.continue"), async (password, code) => (made = await post<NewFactor>("/api/account/factor", { password, code })));
   if (!made) return;
   const code = h("input", { class: "input factor-code", autocomplete: "one-time-code", inputmode: "numeric", maxlength: 10 });
   const on = async () => {

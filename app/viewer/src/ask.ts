@@ -11,7 +11,7 @@ import type { Room } from "./study";
 import { planeWords } from "./viewer/plane_words";
 import { sizeOf } from "./viewer/picture";
 import { complain, sentenceOf } from "./toast";
-import type { Answer, ViewSeen } from "./types";
+import type { Answer, ViewSeen, AnswerBegun, Answers } from "./types";
 
 
 export class Ask {
@@ -88,7 +88,7 @@ export class Ask {
   /** All answers of the study; those still running are followed again. */
   async load(): Promise<void> {
     try {
-      const answers = (await get<{ answers: Answer[] }>(`/api/studies/${this.room.studyId}/answers`)).answers;
+      const answers = (await get<Answers>(`/api/studies/${this.room.studyId}/answers`)).answers;
       for (const answer of answers.filter((one) => one.kind === "question" || one.kind === "caption")) this.show(answer);
     } catch (error) {
       complain(error);
@@ -106,7 +106,7 @@ export class Ask {
     if (!view) return false;
     this.send.disabled = true;
     try {
-      const asked = await beyond((overridden) => post<{ answer_id: string }>(`/api/studies/${this.room.studyId}/${what}`, { ...content, view, overridden }));
+      const asked = await beyond((overridden) => post<AnswerBegun>(`/api/studies/${this.room.studyId}/${what}`, { ...content, view, overridden }));
       if (!asked) return false;
       this.show(await get<Answer>(`/api/answers/${asked.answer_id}`));
       this.list.scrollTop = this.list.scrollHeight;

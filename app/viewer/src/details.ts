@@ -2,17 +2,9 @@
 
 import { h } from "./dom";
 import { t } from "./i18n";
+import type { WaitingPicture } from "./types";
 
 export type Details = Record<string, unknown>;
-
-/** A picture that came without a header. */
-export interface Waiting {
-  n: number;
-  width: number;
-  height: number;
-  slide: boolean;
-  thumbnail_url: string;
-}
 
 interface Field {
   name: string;
@@ -39,7 +31,7 @@ const FIELDS: Field[] = [
 
 /** Ask for the details of pictures that came without headers; null when the person takes the pictures back. */
 export function askDetails(
-  pictures: Waiting[],
+  pictures: WaitingPicture[],
   signal: AbortSignal,
 ): Promise<Details | null> {
   return new Promise((resolve) => {
@@ -101,7 +93,7 @@ export function askDetails(
 }
 
 /** A picture; among several slides each has a block and a stain of its own. */
-function figure(one: Waiting, several: boolean, own: Map<number, Record<string, HTMLInputElement>>): HTMLElement {
+function figure(one: WaitingPicture, several: boolean, own: Map<number, Record<string, HTMLInputElement>>): HTMLElement {
   const shown = h("figure", {}, h("img", { src: one.thumbnail_url, alt: "" }), h("figcaption", { class: "muted small num" }, `${one.width} × ${one.height}`));
   if (!one.slide || !several) return shown;
   const fields: Record<string, HTMLInputElement> = {};

@@ -4,18 +4,7 @@ import { get } from "./api";
 import { fill, h } from "./dom";
 import { clock, t } from "./i18n";
 import { complain } from "./toast";
-import { PATHOLOGY, RADIOLOGY, type SectionName } from "./types";
-
-type Op = "same" | "removed" | "added";
-
-interface VersionLine {
-  version: number;
-  saved_at: string;
-  saved_by: string | null;
-}
-interface Difference {
-  sections: Partial<Record<SectionName | "indication" | "history", { op: Op; text: string }[]>>;
-}
+import { PATHOLOGY, RADIOLOGY, type Change, type Difference, type SectionName, type Versions } from "./types";
 
 export class DifferenceView {
   readonly element = h("div", { class: "document difference", hidden: true });
@@ -28,7 +17,7 @@ export class DifferenceView {
   /** The current version against another one, at first the last that the model wrote alone. */
   async load(from?: number): Promise<void> {
     try {
-      const { versions } = await get<{ versions: VersionLine[] }>(`/api/reports/${this.reportId}/versions`);
+      const { versions } = await get<Versions>(`/api/reports/${this.reportId}/versions`);
       const before = versions.filter((one) => one.version < this.current()).sort((a, b) => a.version - b.version);
       const earlier = before.map((one) => one.version);
       // Nobody signed in has saved what the worker put in.
@@ -53,7 +42,7 @@ export class DifferenceView {
   }
 }
 
-function marked(op: Op, text: string): Node {
+function marked(op: Change["op"], text: string): Node {
   if (op === "same") return document.createTextNode(text);
   return h(op === "removed" ? "del" : "ins", {}, text);
 }

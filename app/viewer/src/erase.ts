@@ -6,13 +6,9 @@ import { field, select } from "./form";
 import { t } from "./i18n";
 import { icon } from "./icons";
 import { complain, sentenceOf, toast } from "./toast";
+import type { ErasureOfStudy } from "./types";
 
 const REASONS = ["patient_asked", "kept_long_enough", "wrong_upload", "court_order"] as const;
-
-interface Found {
-  erasure: { reason: string } | null;
-  mine: boolean;
-}
 
 /** The button that opens the request. */
 export function eraseButton(studyId: string): HTMLElement {
@@ -22,7 +18,7 @@ export function eraseButton(studyId: string): HTMLElement {
 
 async function open(studyId: string): Promise<void> {
   const address = `/api/studies/${encodeURIComponent(studyId)}/erasure`;
-  const found = await get<Found>(address);
+  const found = await get<ErasureOfStudy>(address);
   const reason = select("erase-reason", REASONS.map((one) => [one, t(`ui.erasures.reason.${one}`)] as const), found.erasure?.reason);
   reason.disabled = found.erasure !== null;
   const problem = h("p", { class: "notice red", role: "alert", hidden: true });

@@ -7,25 +7,7 @@ import { dayAndClock, t } from "./i18n";
 import { shell } from "./shell";
 import { askPassword } from "./signing";
 import { complain, toast } from "./toast";
-
-interface Erasure {
-  id: string;
-  ref: string;
-  reason: string;
-  state: "asked" | "done" | "refused" | "withdrawn";
-  asked_by: string;
-  asked_at: string;
-  studies: number;
-  signed: number;
-  held: boolean;
-}
-interface Hold {
-  id: string;
-  ref: string;
-  reason: string;
-  placed_by: string;
-  placed_at: string;
-}
+import type { Erasure, Erasures, Hold } from "./types";
 
 const HOLDS = ["legal_claim", "investigation", "record_duty"] as const;
 
@@ -34,7 +16,7 @@ export function mount(host: HTMLElement): () => void {
   const requests = h("div");
   const held = h("div");
   const load = async () => {
-    const found = await get<{ erasures: Erasure[]; holds: Hold[] }>("/api/erasures");
+    const found = await get<Erasures>("/api/erasures");
     fill(requests, found.erasures.length > 0 ? asked(found.erasures, load) : h("p", { class: "muted" }, t("ui.erasures.none")));
     fill(held, found.holds.length > 0 ? holding(found.holds, load) : h("p", { class: "muted" }, t("ui.holds.none")));
     page.root.setAttribute("data-ready", "");

@@ -5,12 +5,7 @@ import { fill, h } from "./dom";
 import { t } from "./i18n";
 import { icon } from "./icons";
 import { complain } from "./toast";
-
-interface Waiting {
-  item: string;
-  text: string;
-  reason: string;
-}
+import type { Withheld } from "./types";
 
 const SWITCHES = ["keep_characteristics", "clean_descriptors", "keep_device", "keep_institution"] as const;
 
@@ -49,11 +44,11 @@ export async function releaseDialog(studyId: string): Promise<void> {
   const list = h("ul", { class: "waiting" });
   const nothing = h("p", { class: "muted" }, t("ui.release.none"));
   const load = async () => {
-    const found = await get<Waiting[]>(`/api/studies/${studyId}/releases`);
+    const found = await get<Withheld[]>(`/api/studies/${studyId}/releases`);
     nothing.hidden = found.length > 0;
     fill(list, ...found.map((one) => line(one)));
   };
-  const line = (one: Waiting) => {
+  const line = (one: Withheld) => {
     const give = h("button", { class: "button", type: "button", "data-item": one.item, on: { click: () => void release(one, give) } }, t("ui.release.give"));
     const shown =
       one.item === "pictures"
@@ -61,7 +56,7 @@ export async function releaseDialog(studyId: string): Promise<void> {
         : h("blockquote", {}, one.text);
     return h("li", {}, h("p", { class: "muted small" }, one.reason), shown, give);
   };
-  const release = async (one: Waiting, give: HTMLButtonElement) => {
+  const release = async (one: Withheld, give: HTMLButtonElement) => {
     give.disabled = true;
     try {
       await post(`/api/studies/${studyId}/releases`, { item: one.item });

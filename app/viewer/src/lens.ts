@@ -3,23 +3,7 @@
 import { h } from "./dom";
 import { t } from "./i18n";
 import { icon } from "./icons";
-
-export interface Told {
-  attribute: string;
-  kind: string;
-  identifies: boolean;
-  files: number;
-}
-
-export interface LensFound {
-  rule: "keep" | "pseudonymise" | "refuse";
-  files: number;
-  naming: number;
-  told: Told[];
-  suspects: number;
-  lettered: number;
-  previews: number[];
-}
+import type { LensFound, Told } from "./types";
 
 /** Show what was found; null when the person takes the files back. */
 export function askLens(uploadId: string, found: LensFound, signal: AbortSignal): Promise<{ pseudonymise: boolean } | null> {

@@ -6,21 +6,7 @@ import { action, field, select, table } from "./form";
 import { dayAndClock, t } from "./i18n";
 import { shell } from "./shell";
 import { complain } from "./toast";
-
-interface Entry {
-  seq: number;
-  time: string;
-  action: string;
-  outcome: string;
-  actor: { id: string; role: string; name: string | null };
-  subject: string | null;
-  object: { type: string | null; id: string | null };
-}
-interface Found {
-  entries: Entry[];
-  cursor: number | null;
-  actions: string[];
-}
+import type { Entries, Entry, LogVerdict } from "./types";
 
 export function mount(host: HTMLElement): () => void {
   const page = shell(host, { title: t("ui.nav.log") });
@@ -39,14 +25,14 @@ export function mount(host: HTMLElement): () => void {
     if (since.value) query.set("since", `${since.value}T00:00:00Z`);
     if (until.value) query.set("until", `${until.value}T23:59:59Z`);
     if (cursor !== null) query.set("cursor", String(cursor));
-    const found = await get<Found>(`/api/audit?${query}`);
+    const found = await get<Entries>(`/api/audit?${query}`);
     if (kind.options.length === 1) for (const name of found.actions) kind.append(h("option", { value: name }, name));
     entries = cursor === null ? found.entries : [...entries, ...found.entries];
     fill(list, listed(entries), found.cursor === null ? null : action(t("ui.log.more"), () => load(found.cursor), "button small-button"));
     page.root.setAttribute("data-ready", "");
   };
   const verify = async () => {
-    const found = await post<{ verdict: string; lines: string[] }>("/api/audit/verify");
+    const found = await post<LogVerdict>("/api/audit/verify");
     const clean = found.verdict === "clean";
     fill(verdict, h("div", { class: `notice ${clean ? "teal" : "red"}`, "data-verdict": found.verdict }, h("div", {}, h("strong", {}, t(`ui.log.verdict.${found.verdict}`)), ...found.lines.map((line) => h("p", { class: "num" }, line)))));
   };

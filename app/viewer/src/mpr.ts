@@ -4,14 +4,14 @@ import { get } from "./api";
 import { h } from "./dom";
 import { t } from "./i18n";
 import { complain } from "./toast";
-import type { Manifest, PlaneSeen, ViewSeen } from "./types";
+import type { Manifest, PlaneSeen, ViewSeen, Volume, VolumeProgress } from "./types";
 import { HOWS, MPR_KEYS, MPR_TOOL_KEYS, MprToolbar, SLABS, type How, type MprTool } from "./viewer/mpr_toolbar";
 import type { Region } from "./viewer/overlay";
 import type { PictureView, ViewerEvents } from "./viewer/picture";
 import { normalOf, PlanePane, type Directions, type Shown } from "./viewer/plane_pane";
 import { planeWords } from "./viewer/plane_words";
 import { pointers } from "./viewer/plane_pointers";
-import { dot, Grid, plus, straightened, times, turned, type Geometry, type Vec } from "./viewer/space";
+import { dot, Grid, plus, straightened, times, turned, type Vec } from "./viewer/space";
 import { showKeys } from "./viewer/toolbar";
 
 const NAMES = ["axial", "coronal", "sagittal"] as const;
@@ -19,13 +19,6 @@ const COLORS = ["#ffb84d", "#7ef0e8", "#c9a2ff"] as const;
 const ZOOM_STEP = 1.2;
 const TURN_STEP = Math.PI / 36;
 const POLL_MS = 250;
-
-interface Opened extends Geometry {
-  done: number;
-  of: number;
-  ready: boolean;
-  tilt_degrees: number;
-}
 
 export class MprViewer implements PictureView {
   readonly element: HTMLElement;
@@ -54,7 +47,7 @@ export class MprViewer implements PictureView {
     private readonly series: string,
     private readonly stack: number,
     private readonly manifest: Manifest,
-    private readonly opened: Opened,
+    private readonly opened: Volume,
     private readonly events: ViewerEvents,
     leave: () => void,
   ) {
@@ -83,7 +76,7 @@ export class MprViewer implements PictureView {
 
   /** Ask for the volume of a series; it is put together while its first planes are waited for. */
   static async open(series: string, stack: number, manifest: Manifest, events: ViewerEvents, leave: () => void): Promise<MprViewer> {
-    const opened = await get<Opened>(`/api/series/${series}/volume?stack=${stack}`);
+    const opened = await get<Volume>(`/api/series/${series}/volume?stack=${stack}`);
     return new MprViewer(series, stack, manifest, opened, events, leave);
   }
 
@@ -96,7 +89,7 @@ export class MprViewer implements PictureView {
       this.words_.textContent = t("ui.mpr.loading", { done, of });
       this.bar.value = done / of;
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      ({ done, of, ready } = await get<Opened>(`/api/series/${this.series}/volume/progress?stack=${this.stack}`));
+      ({ done, of, ready } = await get<VolumeProgress>(`/api/series/${this.series}/volume/progress?stack=${this.stack}`));
     }
     if (this.gone) return;
     this.bar.hidden = true;
@@ -122,7 +115,6 @@ export class MprViewer implements PictureView {
     // The nearest slice of the series, where planes are not known: the order of both is along the same normal.
     const line = this.manifest.frames[this.manifest.frames.length === this.opened.shape[0] ? Math.round(this.grid.toVoxel(this.at)[0]) : 0] ?? this.manifest.frames[0];
     return {
-      series_id: this.series,
       instance_id: line?.instance_id ?? "",
       frame: line?.frame ?? 0,
       center: this.window?.center ?? null,
@@ -138,7 +130,8 @@ export class MprViewer implements PictureView {
   }
 
   async showView(view: ViewSeen): Promise<boolean> {
-    if (!view.plane || view.series_id !== this.series || (view.plane.stack ?? 0) !== this.stack) return false;
+    const mine = this.manifest.frames.some((one) => one.instance_id === view.instance_id);
+    if (!view.plane || !mine || (view.plane.stack ?? 0) !== this.stack) return false;
     this.take(view, view.plane);
     this.update();
     await this.settle();

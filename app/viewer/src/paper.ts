@@ -7,19 +7,7 @@ import { dayAndClock, t } from "./i18n";
 import { icon } from "./icons";
 import { shell } from "./shell";
 import { complain } from "./toast";
-
-interface Noted {
-  entry: number;
-  time: string;
-}
-interface Checked {
-  verdict: "genuine" | "superseded" | "altered" | "unknown" | "code_known" | "code_superseded" | "code_wrong";
-  left: Noted | null;
-  newer: Noted | null;
-  seal: { level: string; certificate_sha256: string } | null;
-  version: number | null;
-  signed_at: string | null;
-}
+import type { PaperChecked } from "./types";
 
 const LARGEST = 512 << 20;
 const COLORS = { genuine: "teal", code_known: "teal", superseded: "amber", code_superseded: "amber", altered: "red", unknown: "red", code_wrong: "red" } as const;
@@ -33,7 +21,7 @@ export function mount(host: HTMLElement): () => void {
   const code = h("input", { class: "input num", autocomplete: "off", maxlength: 500, spellcheck: "false" });
 
   const ask = async (sha256: string, text: string) => {
-    const found = await post<Checked>("/api/papers/check", { sha256, code: text });
+    const found = await post<PaperChecked>("/api/papers/check", { sha256, code: text });
     fill(told, verdict(found, sha256));
   };
   const read = async (file: File) => {
@@ -71,7 +59,7 @@ export function mount(host: HTMLElement): () => void {
   return page.destroy;
 }
 
-function verdict(found: Checked, sha256: string): HTMLElement {
+function verdict(found: PaperChecked, sha256: string): HTMLElement {
   const color = COLORS[found.verdict];
   const lines = [
     found.left && t("ui.paper.left", { time: dayAndClock(found.left.time), entry: found.left.entry }),

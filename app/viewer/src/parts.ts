@@ -1,6 +1,7 @@
 /** Large files in parts: sent one after the other, each with its digest, and gone on with after a break or a reload. */
 
 import { ApiError, get, putFile, Unreachable } from "./api";
+import type { KeptFile, WaitingUpload } from "./types";
 
 /** Larger files come in parts; smaller ones are sent again as quickly as their place is found. */
 export const IN_PARTS = 64 * 2 ** 20;
@@ -10,21 +11,6 @@ const PAUSES_MS = [1000, 2000, 5000, 10_000, 15_000];
 const TRIES = 60;
 /** Refusals that another try may mend: cut, changed on the way, or not where the server stands. */
 const MENDED = ["app.upload_cut", "app.upload_digest", "app.upload_part"];
-
-/** How much of a file is here, and by what it is known again: the digest of its first part. */
-export interface KeptFile {
-  n: number;
-  bytes: number;
-  kept: number;
-  whole: boolean;
-  head: string;
-  head_bytes: number;
-}
-
-export interface WaitingUpload {
-  upload_id: string;
-  files: KeptFile[];
-}
 
 /** Send a file from where the server stands. broken: told while the connection is away, and once it is back. */
 export async function sendInParts(

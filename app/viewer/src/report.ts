@@ -13,7 +13,7 @@ import { addendumDialog, Checklist, signDialog } from "./signing";
 import { PlanForm } from "./plan";
 import type { Room } from "./study";
 import { complain, toast } from "./toast";
-import type { Answer, Report } from "./types";
+import type { Report, Answers, DraftBegun } from "./types";
 
 export class ReportPanel {
   readonly element = h("div", { class: "page report" });
@@ -32,7 +32,7 @@ export class ReportPanel {
   /** Read where the report stands; drafts that are still being written are followed again. */
   async load(): Promise<void> {
     try {
-      const { answers } = await get<{ answers: Answer[] }>(`/api/studies/${this.room.studyId}/answers`);
+      const { answers } = await get<Answers>(`/api/studies/${this.room.studyId}/answers`);
       const going = answers.filter((one) => one.kind.startsWith("report_") && (one.state === "waiting" || one.state === "running"));
       const report = this.room.page.report && going.length === 0 ? await this.read() : null;
       if (going.length > 0) this.follow(going.map((one) => one.id));
@@ -76,7 +76,7 @@ export class ReportPanel {
       button.disabled = true;
       const values = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value).trim()]));
       const fields = plan?.views() ?? [];
-      beyond((overridden) => post<{ report_id: string; answer_ids: string[] }>(`/api/studies/${this.room.studyId}/report`, { ...values, view, fields, overridden })).then(
+      beyond((overridden) => post<DraftBegun>(`/api/studies/${this.room.studyId}/report`, { ...values, view, fields, overridden })).then(
         (begun) => {
           if (begun) this.follow(begun.answer_ids);
           else button.disabled = false;

@@ -4,12 +4,13 @@ import { get, remove } from "./api";
 import { h } from "./dom";
 import { bytes, t } from "./i18n";
 import { icon } from "./icons";
-import { recognised, type WaitingUpload } from "./parts";
+import { recognised } from "./parts";
 import { complain, toast } from "./toast";
+import type { WaitingUpload, WaitingUploads } from "./types";
 
 /** Show one card for each upload that waits. resume: called with the files that are missing, once they were chosen. */
 export async function showWaiting(place: HTMLElement, resume: (waiting: WaitingUpload, files: Map<number, File>) => void): Promise<void> {
-  const { uploads } = await get<{ uploads: WaitingUpload[] }>("/api/uploads");
+  const { uploads } = await get<WaitingUploads>("/api/uploads");
   for (const one of uploads) if (one.files.some((file) => file.kept > 0)) place.append(card(one, resume));
 }
 

@@ -6,26 +6,8 @@ import { action, field, select } from "./form";
 import { t } from "./i18n";
 import { shell } from "./shell";
 import { complain, toast } from "./toast";
+import type { ReviewPage, SeenSentence } from "./types";
 
-interface Sentence {
-  text: string | null;
-  origin: string;
-  withheld: boolean;
-}
-interface Seen {
-  id: string;
-  modality: string;
-  indication: string | null;
-  history: string | null;
-  sections: Record<string, Sentence[]>;
-  drafts: Record<string, string | null>;
-  addenda: { text: string | null; withheld: boolean }[];
-  questions: { question: string | null; answer: string | null }[];
-  pictures: number;
-  edit_distance: number;
-  categories: string[];
-  reviewed: boolean;
-}
 interface Mark {
   category: string;
   significant: boolean;
@@ -38,14 +20,14 @@ const WHOLE = ["missed_finding", "missed_comparison"];
 export function mount(host: HTMLElement): () => void {
   const page = shell(host, { title: t("ui.review.title") });
   const id = new URLSearchParams(location.search).get("id") ?? "";
-  get<Seen>(`/api/review/reports/${encodeURIComponent(id)}`).then((seen) => {
+  get<ReviewPage>(`/api/review/reports/${encodeURIComponent(id)}`).then((seen) => {
     fill(page.main, judged(seen));
     page.root.setAttribute("data-ready", "");
   }, complain);
   return page.destroy;
 }
 
-function judged(seen: Seen): HTMLElement {
+function judged(seen: ReviewPage): HTMLElement {
   const begun = performance.now();
   const marks: Mark[] = [];
   const rating = select("rating", [["", t("ui.review.choose")], ...[1, 2, 3, 4, 5].map((n) => [String(n), `${n} · ${t(`ui.review.rating.${n}`)}`] as const)]);
@@ -101,7 +83,7 @@ function told(key: string, text: string | null, note = ""): HTMLElement | null {
 }
 
 /** One signed sentence with the errors that can be in it. */
-function sentence(row: Sentence, section: string, place: number, categories: string[], marks: Mark[]): HTMLElement {
+function sentence(row: SeenSentence, section: string, place: number, categories: string[], marks: Mark[]): HTMLElement {
   const words = row.text ?? t("ui.review.withheld");
   const choices = categories.filter((one) => !WHOLE.includes(one)).map((category) => toggle(category, { category, significant: false, section, sentence: place }, marks));
   return h("details", { class: "sentence" }, h("summary", {}, words, " ", h("span", { class: "muted" }, t(`ui.origin.${row.origin}`))), h("div", { class: "marks" }, ...choices));

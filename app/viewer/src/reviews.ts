@@ -6,14 +6,7 @@ import { table } from "./form";
 import { t } from "./i18n";
 import { shell } from "./shell";
 import { complain } from "./toast";
-
-interface Line {
-  id: string;
-  number: number;
-  modality: string;
-  reviews: number;
-  mine: boolean;
-}
+import type { ReviewLine } from "./types";
 
 export function mount(host: HTMLElement): () => void {
   const page = shell(host, { title: t("ui.nav.reviews") });
@@ -26,14 +19,14 @@ export function mount(host: HTMLElement): () => void {
     ),
   );
   fill(page.main, h("div", { class: "plain-page" }, h("div", { class: "row spread" }, h("h1", {}, t("ui.nav.reviews")), exports), list));
-  void get<Line[]>("/api/review/reports").then((lines) => {
+  void get<ReviewLine[]>("/api/review/reports").then((lines) => {
     fill(list, lines.length === 0 ? h("p", { class: "muted" }, t("ui.review.none")) : listed(lines));
     page.root.setAttribute("data-ready", "");
   }, complain);
   return page.destroy;
 }
 
-function listed(lines: Line[]): HTMLElement {
+function listed(lines: ReviewLine[]): HTMLElement {
   return table(
     t("ui.nav.reviews"),
     ["#", t("ui.review.modality"), t("ui.review.count"), t("ui.review.mine"), ""],

@@ -6,7 +6,7 @@ import { t } from "./i18n";
 import { icon } from "./icons";
 import { me } from "./session";
 import { complain, sentenceOf } from "./toast";
-import type { ChecklistLine, Report } from "./types";
+import type { Checklist as Listed, ChecklistLine, Report } from "./types";
 
 const ICONS = { stop: "error", warn: "warn", ok: "check" } as const;
 
@@ -20,7 +20,7 @@ export class Checklist {
 
   async load(): Promise<ChecklistLine[]> {
     try {
-      const { checklist } = await get<{ checklist: ChecklistLine[] }>(`/api/reports/${this.reportId}/checklist`);
+      const { checklist } = await get<Listed>(`/api/reports/${this.reportId}/checklist`);
       const order = ["stop", "warn", "ok"];
       const lines = checklist.sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level));
       fill(this.element, h("ul", {}, ...lines.map((line) => this.line(line))));

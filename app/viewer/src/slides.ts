@@ -129,7 +129,7 @@ export class SlideViewer implements PictureView {
 
   seen(withBox = false): ViewSeen {
     const box = (withBox && this.drawn().at(-1)?.box) || this.pane.visible();
-    return { series_id: this.series, instance_id: this.manifest.instance_id, frame: 0, center: null, width: null, invert: false, box };
+    return { instance_id: this.manifest.instance_id, frame: 0, center: null, width: null, invert: false, box };
   }
 
   words(): string {

@@ -15,7 +15,7 @@ import { me } from "./session";
 import { shell } from "./shell";
 import { complain } from "./toast";
 import { dropTarget, Uploads } from "./upload";
-import type { Answer, Manifest, Prior, SeriesLine, SlideManifest, StudyPage, ViewSeen, ZoomBox } from "./types";
+import type { Answer, Manifest, Prior, SeriesLine, SlideManifest, StudyPage, ViewSeen, ZoomBox, Priors } from "./types";
 import { MarkStore } from "./viewer/mark_store";
 import { sentOf, type PictureView } from "./viewer/picture";
 import type { Viewer as RadiologyViewer } from "./radiology";
@@ -46,7 +46,7 @@ export async function mount(host: HTMLElement): Promise<() => void> {
   const stop: (() => void)[] = [() => frame.destroy()];
   try {
     const address = `/api/studies/${encodeURIComponent(studyId)}`;
-    const [page, { priors }] = await Promise.all([get<StudyPage>(address), get<{ priors: Prior[] }>(`${address}/priors`)]);
+    const [page, { priors }] = await Promise.all([get<StudyPage>(address), get<Priors>(`${address}/priors`)]);
     stop.unshift(open(frame, studyId, page, priors));
   } catch (error) {
     fill(frame.main, h("div", { class: "empty" }, icon("warn", 40), h("h1", {}, t("ui.study.none")), h("a", { class: "button", href: "/app/" }, t("ui.study.back"))));

@@ -6,25 +6,7 @@ import { table } from "./form";
 import { bytes, dayAndClock, t } from "./i18n";
 import { shell } from "./shell";
 import { complain } from "./toast";
-
-interface Worker {
-  id: string;
-  alive: boolean;
-  seconds_silent: number;
-  started_at: string;
-  device: string;
-  pace_ms: number;
-  model: { name: string; architecture: string; fingerprint: string; demonstration: boolean };
-  memory: { weights: number; device_used: number; device_total: number };
-  last_error: string | null;
-}
-interface State {
-  workers: Worker[];
-  waiting: number;
-  disk: { free: number; total: number };
-  audit_entries: number;
-  database: string;
-}
+import type { SystemState } from "./types";
 
 const EVERY_MS = 5000;
 
@@ -33,7 +15,7 @@ export function mount(host: HTMLElement): () => void {
   const place = h("div", { class: "plain-page" });
   fill(page.main, place);
   const load = () =>
-    get<State>("/api/system").then((state) => {
+    get<SystemState>("/api/system").then((state) => {
       fill(place, h("h1", {}, t("ui.nav.system")), figures(state), h("section", { class: "card" }, h("h2", {}, t("ui.system.workers")), workers(state)));
       page.root.setAttribute("data-ready", "");
     }, complain);
@@ -42,12 +24,12 @@ export function mount(host: HTMLElement): () => void {
   return () => (window.clearInterval(timer), page.destroy());
 }
 
-function figures(state: State): HTMLElement {
+function figures(state: SystemState): HTMLElement {
   const one = (label: string, value: string | number) => h("div", { class: "figure" }, h("span", { class: "muted" }, label), h("strong", { class: "num" }, value));
   return h("div", { class: "card figures" }, one(t("ui.system.waiting"), state.waiting), one(t("ui.system.disk"), `${bytes(state.disk.free)} / ${bytes(state.disk.total)}`), one(t("ui.system.entries"), state.audit_entries), one(t("ui.system.database"), state.database));
 }
 
-function workers(state: State): HTMLElement {
+function workers(state: SystemState): HTMLElement {
   if (state.workers.length === 0) return h("p", { class: "notice amber" }, t("ui.system.no_worker"));
   return table(
     t("ui.system.workers"),

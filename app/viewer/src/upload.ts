@@ -1,30 +1,20 @@
 /** Sending pictures: many files and folders at once, four at a time, progress in numbers, refusals with reasons. */
 
 import { get, post, putFile, remove } from "./api";
-import { askDetails, type Waiting } from "./details";
+import { askDetails } from "./details";
 import { fill, h } from "./dom";
 import { bytes, t } from "./i18n";
 import { icon } from "./icons";
-import { askLens, type LensFound } from "./lens";
-import { IN_PARTS, sendInParts, type WaitingUpload } from "./parts";
+import { askLens } from "./lens";
+import { IN_PARTS, sendInParts } from "./parts";
 import { setPath, slidesIn } from "./slide_files";
 import { me } from "./session";
 import { complain, sentenceOf, toast } from "./toast";
-import type { StudyLine } from "./types";
+import type { UploadBegun, UploadState, WaitingUpload } from "./types";
 
 const AT_ONCE = 4;
 const ASK_EVERY_MS = 700;
 const LISTED = 200;
-
-export interface UploadState {
-  state: "receiving" | "reading" | "needs_decision" | "needs_details" | "done" | "refused" | "interrupted";
-  read?: { done: number; total: number } | null;
-  studies: StudyLine[];
-  pictures?: Waiting[];
-  refused: { n: number; code: string; sentence: string }[];
-  duplicates: number;
-  lens?: LensFound | null;
-}
 
 /** A file as it is listed: of one that arrived before a reload nobody knows the name. */
 interface Named {
@@ -66,7 +56,7 @@ export class Uploads {
     const due = files.map((file, n) => ({ n, file, kept: 0 }));
     const sizes = files.some((file) => file.size > IN_PARTS) ? files.map((file) => file.size) : [];
     const bytes = files.reduce((sum, file) => sum + file.size, 0);
-    const begin = () => post<{ upload_id: string }>("/api/uploads", { files: files.length, bytes, look_first: this.lookFirst, sizes, parts });
+    const begin = () => post<UploadBegun>("/api/uploads", { files: files.length, bytes, look_first: this.lookFirst, sizes, parts });
     await this.carry(async () => (await begin()).upload_id, files, due, () => void this.send(files));
   }
 
@@ -254,7 +244,7 @@ class Card {
     if (refused > 0) {
       const list = h("ul", { class: "upload-refused" });
       for (const one of now.refused.slice(0, LISTED)) {
-        list.append(h("li", {}, icon("warn", 16), h("span", { class: "upload-name" }, files[one.n]?.name ?? t("ui.upload.file_number", { n: one.n + 1 })), h("span", {}, one.sentence)));
+        list.append(h("li", {}, icon("warn", 16), named(files, one.n), h("span", {}, one.sentence)));
       }
       fill(this.rest, list);
     }
@@ -353,4 +343,9 @@ async function filesOf(entries: FileSystemEntry[]): Promise<File[]> {
     }
   }
   return found;
+}
+
+/** What a refused file is called; nothing where it was not one file's fault. */
+function named(files: Named[], n: number | null): HTMLElement | null {
+  return n === null ? null : h("span", { class: "upload-name" }, files[n]?.name ?? t("ui.upload.file_number", { n: n + 1 }));
 }

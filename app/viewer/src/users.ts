@@ -7,15 +7,7 @@ import { t } from "./i18n";
 import { shell } from "./shell";
 import { askPassword } from "./signing";
 import { complain, toast } from "./toast";
-
-interface User {
-  id: string;
-  username: string;
-  display_name: string;
-  role: string;
-  active: boolean;
-  second_factor: boolean;
-}
+import type { Ended, PersonLine } from "./types";
 
 const ROLES = ["clinician", "researcher", "admin", "auditor"] as const;
 const roles = () => ROLES.map((role) => [role, t(`ui.role.${role}`)] as const);
@@ -24,7 +16,7 @@ export function mount(host: HTMLElement): () => void {
   const page = shell(host, { title: t("ui.nav.users") });
   const list = h("div", { class: "card" });
   const load = async () => {
-    fill(list, listed(await get<User[]>("/api/users"), load));
+    fill(list, listed(await get<PersonLine[]>("/api/users"), load));
     page.root.setAttribute("data-ready", "");
   };
   fill(page.main, h("div", { class: "plain-page" }, h("h1", {}, t("ui.nav.users")), list, adding(load)));
@@ -32,7 +24,7 @@ export function mount(host: HTMLElement): () => void {
   return page.destroy;
 }
 
-function listed(users: User[], load: () => Promise<void>): HTMLElement {
+function listed(users: PersonLine[], load: () => Promise<void>): HTMLElement {
   return table(
     t("ui.nav.users"),
     [t("ui.users.username"), t("ui.users.name"), t("ui.users.role"), t("ui.users.state"), ""],
@@ -43,14 +35,14 @@ function listed(users: User[], load: () => Promise<void>): HTMLElement {
         patch(`/api/users/${user.id}`, { role: role.value }).then(load, (error: unknown) => (complain(error), void load()));
       });
       const change = () => patch(`/api/users/${user.id}`, { active: !user.active }).then(load);
-      const out = () => post<{ ended: number }>(`/api/users/${user.id}/sign-out`).then((done) => toast("done", t("ui.users.signed_out", { n: done.ended })));
+      const out = () => post<Ended>(`/api/users/${user.id}/sign-out`).then((done) => toast("done", t("ui.users.signed_out", { n: done.ended })));
       const more = h("span", { class: "row" }, action(t(user.active ? "ui.users.end" : "ui.users.resume"), change, "button small-button"), action(t("ui.users.sign_out"), out, "button small-button"), user.second_factor ? action(t("ui.users.factor_off"), () => takeOff(user, load), "button small-button") : null);
       return [user.username, user.display_name, role, t(user.active ? "ui.users.active" : "ui.users.inactive"), more];
     }),
   );
 }
 
-async function takeOff(user: User, load: () => Promise<void>): Promise<void> {
+async function takeOff(user: PersonLine, load: () => Promise<void>): Promise<void> {
   await askPassword({
     title: `${t("ui.users.factor_off")}: ${user.username}`,
     words: [h("p", {}, t("ui.users.factor_off.note"))],

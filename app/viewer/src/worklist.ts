@@ -8,13 +8,7 @@ import { showWaiting } from "./resume";
 import { shell } from "./shell";
 import { complain } from "./toast";
 import { dropTarget, picker, Uploads } from "./upload";
-import type { StudyLine } from "./types";
-
-interface Listing {
-  studies: StudyLine[];
-  total: number;
-  cursor?: string | null;
-}
+import type { StudyLine, Worklist } from "./types";
 
 const MODALITIES = ["CR", "DX", "CT", "MR", "US", "SM", "OT"];
 const STATES = ["new", "draft", "preliminary", "final", "amended"];
@@ -48,18 +42,18 @@ export function mount(host: HTMLElement): () => void {
   const empty = h("div", { class: "empty", hidden: true });
   const uploads = new Uploads(() => void load());
   showWaiting(uploads.element, (waiting, files) => void uploads.resume(waiting, files)).catch(complain);
-  let cursor: string | null = null;
+  let cursor: number | null = null;
   let round = 0;
 
   async function load(next = false): Promise<void> {
     const mine = ++round;
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(asked)) if (value) query.set(name, value);
-    if (next && cursor) query.set("cursor", cursor);
+    if (next && cursor !== null) query.set("cursor", String(cursor));
     try {
-      const found = await get<Listing>(`/api/studies?${query}`);
+      const found = await get<Worklist>(`/api/studies?${query}`);
       if (mine !== round) return;
-      cursor = found.cursor ?? null;
+      cursor = found.cursor;
       const rows = found.studies.map(row);
       if (next) body.append(...rows);
       else keepFocus(body, rows);

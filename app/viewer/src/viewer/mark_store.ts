@@ -3,7 +3,7 @@
 import { get, post, remove } from "../api";
 import { t } from "../i18n";
 import { complain, toast } from "../toast";
-import type { Mark, MarkDraft, Point } from "../types";
+import type { Mark, MarkDraft, Point, Marks } from "../types";
 
 export class MarkStore {
   private marks: Mark[] = [];
@@ -26,7 +26,7 @@ export class MarkStore {
   }
 
   async load(): Promise<void> {
-    this.marks = (await get<{ marks: Mark[] }>(this.path)).marks;
+    this.marks = (await get<Marks>(this.path)).marks;
     this.tell();
   }
 

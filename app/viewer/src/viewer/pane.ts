@@ -172,7 +172,6 @@ export class Pane {
     if (!line) return null;
     const shown = this.windowed ? this.window() : null;
     return {
-      series_id: this.series,
       instance_id: line.instance_id,
       frame: line.frame,
       center: shown ? shown.center : null,

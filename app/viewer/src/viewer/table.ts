@@ -2,7 +2,7 @@
 
 import { Enums, type Types } from "@cornerstonejs/core";
 import { get } from "../api";
-import type { WindowValue } from "../types";
+import type { WindowValue, Table as KeptTable } from "../types";
 
 export interface Table {
   /** Values and their shares of full brightness; straight between them. */
@@ -16,7 +16,7 @@ interface Curve {
 }
 
 export async function fetchTable(url: string): Promise<Table> {
-  const { nodes, window } = await get<Table>(`${url}/table`);
+  const { nodes, window } = await get<KeptTable>(`${url}/table`);
   return { nodes, window: { ...window, table: true } };
 }
 
