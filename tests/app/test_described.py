@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -24,6 +25,7 @@ with warnings.catch_warnings():
 from starlette.testclient import TestClient
 
 from app.policy import ALL, rule_for
+from app.shapes import Made
 from tests.app.conftest import World, open_world
 from tests.app.holdings import Holdings, holdings
 from tests.app.test_routes import STREAM, every_route
@@ -49,9 +51,25 @@ def held(world):
 @pytest.fixture(scope="module")
 def described(world):
     """The operations of the description, by method and path."""
-    schema = schemathesis.openapi.from_dict(json.loads(json.dumps(world.client.app.app.openapi())))
-    found = [one.ok() for one in schema.get_all_operations()]
+    whole = with_even_tuples(json.loads(json.dumps(world.client.app.app.openapi())))
+    found = [one.ok() for one in schemathesis.openapi.from_dict(whole).get_all_operations()]
     return {(one.method.upper(), one.path): one for one in found}
+
+
+def with_even_tuples(schema: Any) -> Any:
+    """The same description with each tuple of equal parts as an array of that length, which means the same.
+
+    Schemathesis 4.32 rewrites the tuples of an answer (prefixItems) to an older draft and then refuses its own work.
+    """
+    if isinstance(schema, list):
+        return [with_even_tuples(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {name: with_even_tuples(one) for name, one in schema.items()}
+    if parts := plain.pop("prefixItems", None):
+        assert all(one == parts[0] for one in parts) and plain["minItems"] == plain["maxItems"] == len(parts)
+        plain["items"] = parts[0]
+    return plain
 
 
 def test_every_route_under_api_is_described(described, world):
@@ -139,17 +157,18 @@ def _tried(browser, operation, mode: GenerationMode, ids: dict[str, str], exampl
 
 
 def test_these_checks_see_what_they_are_for():
-    """A crash, a status that is not described, another media type and another shape are each reported."""
+    """A crash, a status that is not described, another media type, another shape and a field too many are each reported."""
     app = FastAPI()
     answers = {
         "/crash": lambda: JSONResponse({}, 500),
         "/status": lambda: JSONResponse({}, 418),
         "/kind": lambda: Response("x", media_type="text/plain"),
         "/shape": lambda: JSONResponse("x"),
-        "/right": lambda: JSONResponse({"a": "b"}),
+        "/field": lambda: JSONResponse({"id": "b", "patient": "Ann"}),
+        "/right": lambda: JSONResponse({"id": "b"}),
     }
     for path, answer in answers.items():
-        app.add_api_route(path, answer, response_model=dict[str, str])
+        app.add_api_route(path, answer, response_model=Made)
     schema = schemathesis.openapi.from_dict(json.loads(json.dumps(app.openapi())))
     browser = TestClient(app, base_url="https://testserver")
 
