@@ -6,7 +6,7 @@ Source: ISO 32000-1 14.6 to 14.8, ISO 14289-1 (PDF/UA-1).
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union
@@ -76,11 +76,24 @@ class Tagged(Paragraph):
 
     node: Node | None = None
     drawn: bool = False
+    lines: tuple[tuple[float, ...], Any] | None = None
+    """Widths, and how the text breaks into lines within them."""
+
+    def breakLines(self, width: Sequence[float]) -> Any:
+        # The library breaks the text anew for every question, and what is left of it for every page: a
+        # paragraph of a hundred pages took minutes.
+        widths = tuple(width)
+        if self.lines is None or self.lines[0] != widths:
+            self.lines = (widths, super().breakLines(list(width)))
+        return self.lines[1]
 
     def split(self, width: float, height: float) -> list["Tagged"]:
         parts: list[Tagged] = super().split(width, height)
         for part in parts:
             part.node = self.node
+        if len(parts) == 2 and self.lines is not None and parts[1].style is self.style:
+            widths, broken = self.lines
+            parts[1].lines = (widths, _rest(broken, len(parts[0].blPara.lines)))
         return parts
 
     def draw(self) -> None:
@@ -88,6 +101,15 @@ class Tagged(Paragraph):
         self.drawn = True
         with self.canv.marked(node):
             super().draw()
+
+
+def _rest(broken: Any, first: int) -> Any:
+    """Lines of a text from one on; those of several fonts also say which word they begin with."""
+    lines = broken.lines[first:]
+    if broken.kind == 1 and lines and hasattr(lines[0], "sFW"):
+        begin = lines[0].sFW
+        lines = [line.clone(sFW=line.sFW - begin) for line in lines]
+    return broken.clone(lines=lines)
 
 
 class Illustrated(Flowable):

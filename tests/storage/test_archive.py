@@ -11,9 +11,11 @@ from io import BytesIO
 import pikepdf
 import pytest
 from pypdf import PdfReader
+from reportlab.lib.styles import ParagraphStyle
 
 from storage.pdf import Answered, Attachment, Box, Field, Figure, Note, Section, Sentence, render
-from storage.pdf.tags import language_of
+from storage.pdf.tags import Tagged, language_of
+from storage.pdf.text import REGULAR, register_fonts
 from tests.storage.test_pdf import content, picture, text_of
 from tests.verapdf.checker import PROFILES, verdicts
 
@@ -191,6 +193,33 @@ def elements(pdf):
                 yield from below(kid)
 
     return list(below(pdf.Root.StructTreeRoot.K[0]))
+
+
+@pytest.mark.parametrize("text", ["A plain text of one font. " * 90, "<b>Two</b> fonts, 흉부 判讀. " * 90])
+def test_what_is_left_for_the_next_page_breaks_as_if_it_were_new(text):
+    """Line for line and place for place, in one font and in several, though it is not broken again."""
+    register_fonts()
+    whole = Tagged(text, ParagraphStyle("body", fontName=REGULAR))
+    whole.wrap(200, 100)
+    kept = whole.split(200, 60)[1]
+    anew = Tagged(None, kept.style, frags=kept.frags)
+    kept.wrap(200, 100)
+    anew.wrap(200, 100)
+
+    assert len(lines_of(kept)) > 8
+    assert lines_of(kept) == lines_of(anew)
+    assert kept.split(200, 60)[0].getPlainText() == anew.split(200, 60)[0].getPlainText()
+
+
+def lines_of(paragraph):
+    """Words of each line, room left in it, and with which word of the text it begins."""
+    broken = paragraph.blPara
+    if broken.kind == 0:
+        return [(round(room, 6), words) for room, words in broken.lines]
+    return [
+        (round(one.extraSpace, 6), [word.text for word in one.words], getattr(one, "sFW", None))
+        for one in broken.lines
+    ]
 
 
 @pytest.fixture
