@@ -74,11 +74,14 @@ async def _mount_pages(app: FastAPI, scratch: Path) -> None:
 
 
 def _blocks(islands: dict[str, str]) -> gr.Blocks:
+    # As `Blocks.route` adds a page. Entered anew for each, the blocks would build an application of ninety
+    # routes at every exit, and throw it away: that was a sixth of the start.
     with gr.Blocks(analytics_enabled=False, title=TITLE, fill_width=True) as blocks:
         _place(islands[""])
-    for route, island in islands.items():
-        if route:
-            with blocks.route(TITLE, f"/{route}", show_in_navbar=False):
+        for route, island in islands.items():
+            if route:
+                blocks.pages.append((route, TITLE, False))
+                blocks.current_page = route
                 _place(island)
     blocks.state_session_capacity = 200
     # Nothing ever stands in Gradio's queue; its loops would look a thousand times a second all the same.
