@@ -6,6 +6,8 @@ from typing import Any
 from app import marking, papers, reporting, sections, viewing
 from app.auth import Caller
 from app.errors import Refused
+from app.fhir import telling
+from app.fhir.bundle import KIND as FHIR
 from app.review import kind_of
 from app.wiring import Services
 from app.wording import sentence
@@ -109,7 +111,7 @@ def report_content(
     """Everything the paper of a report says; without identity for a researcher."""
     words = Words(language)
     demonstration = reporting.has_demonstration_words(tx, study, report)
-    used = _answers_used(tx, study, report)
+    used = reporting.answers_used(tx, study, report)
     figures, notes = ((), ()) if deidentified else _figures(services, tx, study, report, words)
     state = "deidentified" if deidentified else report.state
     signed = report.is_signed
@@ -174,17 +176,25 @@ def report_content(
         page_words=_page_words(words),
         watermarks=_watermarks(words, signed=signed, demonstration=demonstration, deidentified=deidentified),
         band=_band(words, signed=signed, demonstration=demonstration),
-        attachments=(_canonical(report, words),) if signed and not deidentified else (),
+        attachments=_files(tx, study, report, words) if signed and not deidentified else (),
     )
 
 
-def _canonical(report: Report, words: Words) -> Attachment:
-    """What was signed, in the very bytes whose digest is printed: a program can compare them without asking us."""
-    return Attachment(
-        name="report.json",
-        kind="application/json",
-        data=canonical(dict(report.content)),
-        description=words.both("content_file"),
+def _files(tx: Tx, study: Study, report: Report, words: Words) -> tuple[Attachment, ...]:
+    """For programs: what was signed, in the very bytes whose digest is printed, and all of it for other systems."""
+    return (
+        Attachment(
+            name="report.json",
+            kind="application/json",
+            data=canonical(dict(report.content)),
+            description=words.both("content_file"),
+        ),
+        Attachment(
+            name="report.fhir.json",
+            kind=FHIR,
+            data=telling.of_report(tx, study, report),
+            description=words.both("fhir_file"),
+        ),
     )
 
 
@@ -373,16 +383,6 @@ def _seen(view: Mapping[str, Any], words: Words) -> str:
     languages = ("en",) if words.language == "en" else ("ko", "en")
     place = map(cut, languages) if view.get("plane") else [f"#{int(view.get('frame') or 0) + 1}"]
     return " · ".join([*map(told, languages), *place])
-
-
-def _answers_used(tx: Tx, study: Study, report: Report) -> list[StoredAnswer]:
-    ids = {
-        one.get("answer_id")
-        for rows in report.content["sections"].values()
-        for one in rows
-        if one.get("origin") != "person"
-    }
-    return [one for one in answers.of_study(tx, study) if one.id in ids]
 
 
 def _model_fields(used: list[StoredAnswer], words: Words) -> tuple[Field, ...]:

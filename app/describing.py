@@ -34,3 +34,4 @@ def gives(*kinds: str) -> dict[int | str, dict[str, Any]]:
 
 
 PNG, PDF, RAW = gives("image/png"), gives("application/pdf"), gives("application/octet-stream")
+FHIR = gives("application/fhir+json")

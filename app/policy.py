@@ -93,6 +93,7 @@ POLICY: tuple[Rule, ...] = (
     _rule("GET", "/api/reports/{report_id}/checklist", (C,)),
     _rule("GET", "/api/reports/{report_id}/versions", (C,)),
     _rule("GET", "/api/reports/{report_id}/pdf", (C,)),
+    _rule("GET", "/api/reports/{report_id}/fhir", (C,)),
     _rule("POST", "/api/reports/{report_id}/preliminary", (C,)),
     _rule("POST", "/api/reports/{report_id}/sign", (C,)),
     _rule("POST", "/api/reports/{report_id}/addenda", (C,)),

@@ -247,3 +247,14 @@ def exact(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [exact(one) for one in value]
     return value
+
+
+def answers_used(tx: Tx, study: Study, report: Report) -> list[StoredAnswer]:
+    """The answers whose words stand in a report, as they are or edited."""
+    ids = {
+        one.get("answer_id")
+        for rows in report.content["sections"].values()
+        for one in rows
+        if one.get("origin") != "person"
+    }
+    return [one for one in answers.of_study(tx, study) if one.id in ids]

@@ -8,8 +8,10 @@ from pydantic import BaseModel, Field
 from app import delivery, reporting, sentences
 from app.api.answers import OVERRIDDEN, View, pdf_response, queue_of
 from app.auth import CODE, Caller, allow, services_of
-from app.describing import PDF
+from app.describing import FHIR, PDF
 from app.errors import Refused
+from app.fhir import telling
+from app.fhir.bundle import KIND
 from app.shapes.reports import (
     Checklist,
     ChecklistLine,
@@ -218,6 +220,14 @@ def pdf(request: Request, report_id: str, caller: Caller = CLINICIAN) -> Respons
     """The report as paper."""
     data = delivery.report_pdf(services_of(request), caller, report_id)
     return pdf_response(data, f"report-{report_id[:8]}.pdf")
+
+
+@router.get("/api/reports/{report_id}/fhir", response_class=Response, responses=FHIR)
+def fhir(request: Request, report_id: str, caller: Caller = CLINICIAN) -> Response:
+    """The report for other systems: a FHIR R4 Bundle of DiagnosticReport, ImagingStudy, Patient, Device and Provenance."""
+    data = telling.report_bundle(services_of(request), caller, report_id)
+    headers = {"content-disposition": f'attachment; filename="report-{report_id[:8]}.fhir.json"'}
+    return Response(data, media_type=KIND, headers=headers)
 
 
 def _shown(request: Request, caller: Caller, report: Report) -> ReportShape:

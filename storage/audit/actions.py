@@ -61,6 +61,7 @@ ACTIONS: dict[str, str] = {
     "report.sign_refused": "110103",
     "report.addendum": "110103",
     "report.exported": "110106",
+    "bundle.exported": "110106",
     "review.read": "110103",
     "review.added": "110103",
     "review.exported": "110106",

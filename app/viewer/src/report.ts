@@ -168,7 +168,7 @@ export class ReportPanel {
         h("div", { class: "signature" }, icon("sign"), h("div", {}, h("p", {}, h("b", {}, t("ui.report.signed_by", { name: report.signed_by ?? "" }))), h("p", { class: "muted num" }, report.signed_at ? dayAndClock(report.signed_at) : ""), report.content_sha256 ? h("p", { class: "muted small hash", title: report.content_sha256 }, `SHA-256 ${report.content_sha256.slice(0, 16)}…`) : null)),
         ...report.addenda.map((one) => h("section", { class: "addendum" }, h("h3", {}, t("ui.report.addendum")), h("p", { class: "document-text" }, one.text), h("p", { class: "muted small num" }, `${one.signed_by} · ${dayAndClock(one.signed_at)}`))),
       ),
-      h("div", { class: "report-foot" }, h("div", { class: "row-end" }, h("button", { class: "button", type: "button", "data-action": "releases", on: { click: () => void releaseDialog(this.room.studyId).catch(complain) } }, icon("eye"), t("ui.release.open")), h("button", { class: "button", type: "button", on: { click: () => void this.addendum(report) } }, icon("plus"), t("ui.report.add_addendum")), pdfLink(report, true))),
+      h("div", { class: "report-foot" }, h("div", { class: "row-end" }, h("button", { class: "button", type: "button", "data-action": "releases", on: { click: () => void releaseDialog(this.room.studyId).catch(complain) } }, icon("eye"), t("ui.release.open")), h("button", { class: "button", type: "button", on: { click: () => void this.addendum(report) } }, icon("plus"), t("ui.report.add_addendum")), fhirLink(report), pdfLink(report, true))),
     );
     this.room.showSaved(t("ui.report.signed_version", { version: report.version }));
   }
@@ -204,6 +204,10 @@ export class ReportPanel {
 
 function pdfLink(report: Report, filled = false): HTMLElement {
   return h("a", { class: filled ? "button primary" : "button small-button", href: `/api/reports/${report.id}/pdf`, target: "_blank", rel: "noopener", "data-action": "pdf" }, icon("pdf", 16), "PDF");
+}
+
+function fhirLink(report: Report): HTMLElement {
+  return h("a", { class: "button", href: `/api/reports/${report.id}/fhir`, download: "", title: t("ui.report.fhir"), "data-action": "fhir" }, icon("send"), "FHIR");
 }
 
 function toggle(name: "origin" | "compare", words: string, change: (on: boolean) => void): HTMLElement {
