@@ -117,6 +117,8 @@ POLICY: tuple[Rule, ...] = (
     _rule("GET", "/api/audit", (U,)),
     _rule("POST", "/api/audit/verify", (U,)),
     _rule("GET", "/api/audit/export", (U,)),
+    _rule("GET", "/api/audit/receipt", (U,)),
+    _rule("GET", "/api/audit/continuation", (U,)),
     _rule("GET", "/api/audit/public-key", (U,)),
     _rule("GET POST", "/api/users", (A,)),
     _rule("PATCH", "/api/users/{user_id}", (A,)),

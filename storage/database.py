@@ -31,6 +31,7 @@ from storage.audit.committer import Committer, Entry
 from storage.audit.export import export
 from storage.audit.keys import AuditKeys
 from storage.audit.log import Appended, Position, append, open_log, seal_log, stamp, standing
+from storage.audit.receipts import Tiles
 from storage.audit.renewal import Reason, Renewed, renew
 from storage.audit.witness import Standing, Witness
 from storage.engines import make_engine, refuse_lossy
@@ -188,6 +189,7 @@ class Database:
         self.keyring, self.audit_keys, self.clock = keyring, audit_keys, clock
         self._witness = witness
         self._looks = Committer(self._commit_looks)
+        self.tiles = Tiles()
         self.witness_behind = 0
         """Changes since the witness was last reached; the next one it hears of covers them all."""
 

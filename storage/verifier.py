@@ -2,8 +2,11 @@
 
     python verifier.py LOG --public public.pem [--first-key first-chain.key] [--anchor SIZE:ROOT ...]
                        [--witness lines.txt] [--paper report.pdf]
+    python verifier.py RECEIPT --public public.pem [--anchor SIZE:ROOT ...]
 
-LOG is an exported file or a copy of the SQLite database. Exit status: 0 clean, 1 tampered (the first broken
+It is one file, longer than others, so that it can be copied, read and run without anything else of ours.
+LOG is an exported file or a copy of the SQLite database; RECEIPT proves one entry, or that the log of now continues
+an anchor, without the log. Exit status: 0 clean, 1 tampered (the first broken
 entry is named), 2 cannot tell. The public key proves everything up to the last checkpoint; the escrowed
 first key proves every entry; an anchor (size and tree hash, as printed on a report) proves that nothing
 before it was cut away; the lines of a witness on another host prove it for every change. Covered: order,
@@ -29,6 +32,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 CLEAN, TAMPERED, CANNOT_TELL = 0, 1, 2
+LOG, RECEIPT, CONTINUATION = "dragonfly-audit-1", "dragonfly-receipt-1", "dragonfly-continuation-1"
 # The application says from two seconds on; the rest is the rounding of times as floats.
 BACKWARDS_SECONDS = 2.001
 
@@ -319,7 +323,9 @@ def check_export(checker: Checker, data: Iterator[bytes]) -> tuple[str, ...]:
     """An exported file, line by line; every byte of it is covered."""
     digest = hashlib.sha256()
     header = _line(next(data, b""), "header")
-    if set(header) != {"format", "log", "size"} or header["format"] != "dragonfly-audit-1":
+    if header.get("format") in (RECEIPT, CONTINUATION):
+        return check_proof(checker, header, data)
+    if set(header) != {"format", "log", "size"} or header["format"] != LOG:
         raise Broken("header: is not that of an exported log")
     checker.begin(header["log"], header["size"])
     digest.update(canonical(header) + b"\n")
@@ -342,6 +348,95 @@ def check_export(checker: Checker, data: Iterator[bytes]) -> tuple[str, ...]:
         else:
             raise Broken(f"{name}: is no part of an exported log")
     raise Broken(f"entry {checker.size}: the file ends before its seal")
+
+
+def check_proof(checker: Checker, told: dict[str, Any], rest: Iterator[bytes]) -> tuple[str, ...]:
+    """A receipt or a continuation: hashes that lead to a tree hash that was signed (RFC 6962 2.1.1, 2.1.2)."""
+    what = "receipt" if told["format"] == RECEIPT else "continuation"
+    if checker.witness_file or checker.paper or checker.first_key:
+        raise CannotTell(f"a {what} is checked with the public key and anchors; the rest needs the log.")
+    if next(rest, None) is not None:
+        raise Broken(f"{what}: something follows the end")
+    own = {"entry"} if what == "receipt" else {"size"}
+    if set(told) != {"format", "checkpoint", "signature", "proof"} | own or not isinstance(
+        told["proof"], list
+    ):
+        raise Broken(f"{what}: cannot be read")
+    signed, proof = told["checkpoint"], [_unhex(one, what) for one in told["proof"]]
+    try:
+        checker.public.verify(_unhex(told["signature"], what), canonical(signed))
+        size, root, log, time = signed["size"], _unhex(signed["root"], what), signed["log"], signed["time"]
+    except (InvalidSignature, TypeError, KeyError):
+        raise Broken(f"{what}: its checkpoint is not signed") from None
+    for at, anchor in checker.anchors.items():
+        if at == size and anchor != root.hex():
+            raise Broken(f"{what}: the tree hash that was signed is not that of the anchor of {at} entries")
+        if at not in (size, told.get("size")):
+            raise CannotTell(f"the anchor of {at} entries is of another size; it needs the log.")
+    if what == "receipt":
+        entry = told["entry"]
+        seq = entry.get("seq") if isinstance(entry, dict) else None
+        if not isinstance(seq, int) or entry.get("log") != log:
+            raise Broken("receipt: its entry says neither which it is nor of which log")
+        leaf = hashlib.sha256(b"\x00" + canonical(entry)).digest()
+        if root_by(leaf, seq, size, proof) != root:
+            raise Broken(f"entry {seq}: is not the one that was signed")
+        said = f"Entry {seq}, {entry.get('action')} at {entry.get('time')}, stands"
+    else:
+        old = told["size"]
+        if old not in checker.anchors:
+            raise CannotTell(f"name the tree hash that you have of the first {old} entries with --anchor.")
+        if roots_by(bytes.fromhex(checker.anchors[old]), old, size, proof) != root:
+            raise Broken(f"entry {old - 1} or before: the log that was signed does not continue the anchor")
+        said = f"The first {old} entries, as the anchor has them, stand"
+    checker.size = size
+    return (
+        f"{said} in log {log} of {size} entries, signed at {time}.",
+        f"Tree hash {root.hex()} at size {size}.",
+    )
+
+
+def root_by(leaf: bytes, seq: int, size: int, proof: list[bytes]) -> bytes | None:
+    """The tree hash to which an audit path leads (RFC 9162 2.1.3.2); None when it has not the length it must have."""
+    if not 0 <= seq < size:
+        return None
+    place, last, node = seq, size - 1, leaf
+    for one in proof:
+        if last == 0:
+            return None
+        right = place & 1 or place == last
+        node = hashlib.sha256(b"\x01" + (one + node if right else node + one)).digest()
+        while right and place and not place & 1:
+            place, last = place >> 1, last >> 1
+        place, last = place >> 1, last >> 1
+    return node if last == 0 else None
+
+
+def roots_by(root: bytes, old: int, size: int, proof: list[bytes]) -> bytes | None:
+    """The tree hash of `size` entries that a consistency proof makes of the one of `old`; None when it makes none of it.
+
+    source: RFC 9162 2.1.4.2
+    """
+    if not isinstance(old, int) or not 0 < old <= size or (old == size) != (not proof):
+        return None
+    if old == size:
+        return root
+    place, last = old - 1, size - 1
+    while place & 1:
+        place, last = place >> 1, last >> 1
+    before, *proof = proof if place else [root, *proof]
+    after = before
+    for one in proof:
+        if last == 0:
+            return None
+        right = place & 1 or place == last
+        if right:
+            before = hashlib.sha256(b"\x01" + one + before).digest()
+        after = hashlib.sha256(b"\x01" + (one + after if right else after + one)).digest()
+        while right and place and not place & 1:
+            place, last = place >> 1, last >> 1
+        place, last = place >> 1, last >> 1
+    return after if last == 0 and before == root else None
 
 
 def _check_seal(checker: Checker, line: dict[str, Any], digest: Any) -> None:
@@ -385,16 +480,32 @@ def verify(
     witness: Path | None = None,
     paper: Path | None = None,
 ) -> Verdict:
-    """The verdict about an exported file or a SQLite database, and of a paper that left."""
+    """The verdict about an exported file, a SQLite database or a receipt, and of a paper that left."""
+    try:
+        with log.open("rb") as file:
+            is_database = file.read(16) == b"SQLite format 3\x00"
+            file.seek(0)
+            data = log if is_database else iter(file)
+            return verify_lines(data, public_pem, first_key, anchors, witness, paper)
+    except OSError as error:
+        return Verdict(CANNOT_TELL, 0, (f"Cannot tell: {error}",))
+
+
+def verify_lines(
+    data: Path | Iterator[bytes],
+    public_pem: bytes,
+    first_key: bytes | None = None,
+    anchors: dict[int, str] | None = None,
+    witness: Path | None = None,
+    paper: Path | None = None,
+) -> Verdict:
+    """The same about lines, or the path of a database."""
     try:
         public = serialization.load_pem_public_key(public_pem)
         if not isinstance(public, Ed25519PublicKey):
             raise CannotTell("The public key is not an Ed25519 key.")
         checker = Checker(public, first_key, dict(anchors or {}), witness, digest_of(paper))
-        with log.open("rb") as file:
-            is_database = file.read(16) == b"SQLite format 3\x00"
-            file.seek(0)
-            lines = _check_database(checker, log) if is_database else check_export(checker, iter(file))
+        lines = _check_database(checker, data) if isinstance(data, Path) else check_export(checker, data)
         return Verdict(CLEAN, checker.size, lines)
     except Broken as broken:
         return Verdict(TAMPERED, checker.size, (f"First broken: {broken}.",))
@@ -447,7 +558,7 @@ def parse_anchor(text: str) -> tuple[int, str]:
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns the exit status."""
     parser = argparse.ArgumentParser(description="Verify a Dragonfly-Med audit log offline.")
-    parser.add_argument("log", type=Path, help="exported log, or a copy of the SQLite database")
+    parser.add_argument("log", type=Path, help="exported log, receipt, or a copy of the SQLite database")
     parser.add_argument("--public", type=Path, required=True, help="public key (public.pem)")
     parser.add_argument("--first-key", type=Path, help="escrowed first chain key")
     parser.add_argument("--anchor", action="append", default=[], help="SIZE:ROOT from a report or a witness")

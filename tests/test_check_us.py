@@ -17,6 +17,8 @@ from app.demo import load
 from app.settings import Settings
 from app.wiring import SYSTEM, open_services
 from storage import reports, studies, users
+from storage.audit.receipts import continuation, receipt
+from storage.audit.search import find
 from storage.users import Passwords
 from tests.app.conftest import PASSWORD
 from tests.samples import ct_series
@@ -37,6 +39,13 @@ def given(tmp_path_factory):
     settings.scratch.mkdir(exist_ok=True, mode=0o700)
     try:
         (folder / "report.pdf").write_bytes(paper_of(services))
+        text = "".join(page.extract_text() for page in pypdf.PdfReader(folder / "report.pdf").pages)
+        size, digest = re.search(r"(\d+) · ((?:[0-9a-f]{8}\s*){8})", text).groups()
+        (folder / "anchor.txt").write_text(f"{size}:{''.join(digest.split())}")
+        with services.database.read(SYSTEM) as tx:
+            (signed,) = find(tx.session, action="report.signed")
+        (folder / "receipt.json").write_bytes(receipt(services.database, SYSTEM, signed["seq"]))
+        (folder / "continues.json").write_bytes(continuation(services.database, SYSTEM, int(size)))
         with (folder / "log.jsonl").open("wb") as file:
             file.writelines(services.database.export_log(SYSTEM))
     finally:
@@ -44,9 +53,6 @@ def given(tmp_path_factory):
     shutil.copy(settings.keys / "audit" / "public.pem", folder)
     shutil.copy(settings.keys / "audit" / "escrow" / "first-chain.key", folder)
     shutil.copy(ROOT / "storage" / "verifier.py", folder)
-    text = "".join(page.extract_text() for page in pypdf.PdfReader(folder / "report.pdf").pages)
-    size, digest = re.search(r"(\d+) · ((?:[0-9a-f]{8}\s*){8})", text).groups()
-    (folder / "anchor.txt").write_text(f"{size}:{''.join(digest.split())}")
     return folder
 
 
@@ -84,7 +90,7 @@ def steps():
 def test_every_command_of_the_walk_prints_what_the_walk_says(given):
     """All but the one that installs the library."""
     install, *walk = steps()
-    assert "pip install cryptography" in install[0] and len(walk) == 11
+    assert "pip install cryptography" in install[0] and len(walk) == 15
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONSAFEPATH": "1",

@@ -1,10 +1,11 @@
 """The record, for the auditor: search, verify, take away."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict
 
 from app import record
 from app.auth import Caller, allow, services_of
@@ -13,6 +14,7 @@ from app.record import Form
 from app.shapes.system import Entries, Entry, LogVerdict
 from storage import users
 from storage.audit.actions import ACTIONS
+from storage.audit.receipts import continuation, receipt
 from storage.audit.search import find, verify_rows
 from storage.verifier import CANNOT_TELL, CLEAN, TAMPERED
 
@@ -30,6 +32,41 @@ WORDS: dict[int, Literal["clean", "tampered", "cannot_tell"]] = {
     TAMPERED: "tampered",
     CANNOT_TELL: "cannot_tell",
 }
+
+
+class _Told(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Checkpoint(_Told):
+    """What was signed: so many entries, with this tree hash."""
+
+    log: str
+    size: int
+    root: str
+    time: str
+    epoch: int
+    previous: str
+
+
+class Continuation(_Told):
+    """Hashes that lead from the tree hash of the first entries to one that was signed."""
+
+    format: Literal["dragonfly-continuation-1"]
+    size: int
+    proof: list[str]
+    checkpoint: Checkpoint
+    signature: str
+
+
+class Receipt(_Told):
+    """An entry, and the hashes that lead from it to a tree hash that was signed."""
+
+    format: Literal["dragonfly-receipt-1"]
+    entry: dict[str, Any]
+    proof: list[str]
+    checkpoint: Checkpoint
+    signature: str
 
 
 @router.get("")
@@ -101,6 +138,28 @@ def export(
     name, kind = FILES[form]
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(lines, media_type=kind, headers=headers)
+
+
+@router.get("/receipt", response_model=Receipt)
+def give_receipt(
+    request: Request, seq: Annotated[int, Query(ge=0, le=2**31 - 1)], caller: Caller = AUDITOR
+) -> Response:
+    """One entry with the proof that it stands in the record, for who holds the public key alone."""
+    return _file(receipt(services_of(request).database, caller.actor, seq), f"receipt-{seq}.json")
+
+
+@router.get("/continuation", response_model=Continuation)
+def give_continuation(
+    request: Request, size: Annotated[int, Query(ge=1, le=2**31 - 1)], caller: Caller = AUDITOR
+) -> Response:
+    """The proof that the record continues its first entries, whose tree hash stands on a paper."""
+    return _file(continuation(services_of(request).database, caller.actor, size), f"continues-{size}.json")
+
+
+def _file(line: bytes, name: str) -> Response:
+    # These very bytes: the verifier takes no other way to write them.
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(line, media_type="application/json", headers=headers)
 
 
 @router.get("/public-key", response_class=Response, responses=gives("application/x-pem-file"))

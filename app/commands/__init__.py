@@ -78,7 +78,7 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         "Prove an audit log: an exported file, a SQLite database, or (without a file) this installation. "
         "Exit status: 0 clean, 1 tampered, 2 cannot tell.",
         [
-            (("log",), {**PATH, "nargs": "?", "help": "exported log or SQLite database"}),
+            (("log",), {**PATH, "nargs": "?", "help": "exported log, receipt or SQLite database"}),
             (("--public",), {**PATH, "help": "public key (default: of this installation)"}),
             (("--first-key",), {**PATH, "help": "escrowed first chain key"}),
             (("--anchor",), {"action": "append", "default": [], "help": "SIZE:ROOT as printed on a report"}),
@@ -113,6 +113,24 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
             ),
         ],
         records.audit_export,
+    ),
+    "receipt": (
+        "Write the proof that one entry stands in the record, which `verify` or the single file check without the record.",
+        [
+            (("number",), {"type": int, "help": "number of the entry, or with --continues of entries"}),
+            (
+                ("-o", "--out"),
+                {**PATH, "required": True, "metavar": "FILE", "help": "file to write; must not exist"},
+            ),
+            (
+                ("--continues",),
+                {
+                    "action": "store_true",
+                    "help": "prove instead that the record continues so many entries, whose tree hash stands on a paper",
+                },
+            ),
+        ],
+        records.give_receipt,
     ),
     "backup": (
         "Write two archives that bring this installation back: data and keys, sealed to somebody who is offline.",
@@ -424,6 +442,10 @@ EXAMPLES: dict[str, str] = {
     "audit-export": (
         "  dragonfly-med audit-export log.jsonl\n"
         "  dragonfly-med audit-export --form syslog --after 4711 --send syslog://siem.hospital.example"
+    ),
+    "receipt": (
+        "  dragonfly-med receipt 4711 -o receipt.json && dragonfly-med verify receipt.json\n"
+        "  dragonfly-med receipt 4200 --continues -o continues.json"
     ),
     "backup": "  dragonfly-med backup /mnt/backups --to age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq",
     "backup-key": "  dragonfly-med backup-key /media/stick/backup.key",

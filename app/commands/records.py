@@ -8,6 +8,7 @@ from pathlib import Path
 from app import record
 from app.settings import Settings
 from app.wiring import SYSTEM, open_database
+from storage.audit.receipts import continuation, receipt
 from storage.audit.search import verify_database
 from storage.errors import KeyMissing, SealBroken
 from storage.verifier import CANNOT_TELL, CLEAN, TAMPERED, Verdict, parse_anchor, read_first_key
@@ -43,6 +44,20 @@ def audit_export(settings: Settings, options: Namespace) -> int:
                     file.write(line)
     finally:
         database.close()
+    return 0
+
+
+def give_receipt(settings: Settings, options: Namespace) -> int:
+    """The proof of one entry, or of a beginning, as a file; prints what it says."""
+    database = open_database(settings)
+    try:
+        proof = continuation if options.continues else receipt
+        line = proof(database, SYSTEM, options.number)
+        with options.out.open("xb") as file:
+            file.write(line)
+    finally:
+        database.close()
+    sys.stdout.write(f"{options.out}: {len(line)} bytes\n")
     return 0
 
 

@@ -78,6 +78,7 @@ ACTIONS: dict[str, str] = {
     "audit.read": "110101",
     "audit.verified": "110101",
     "audit.exported": "110106",
+    "audit.receipt": "110106",
     "backup.started": "110106",
     "backup.finished": "110106",
     "backup.restored": "110107",

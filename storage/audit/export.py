@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 from storage.audit.canonical import canonical
 from storage.audit.keys import AuditKeys
 from storage.rows import AuditCheckpointRow, AuditEventRow, AuditHeadRow
-
-FORMAT = "dragonfly-audit-1"
+from storage.verifier import LOG
 
 
 def export(session: Session, keys: AuditKeys) -> Iterator[bytes]:
@@ -33,7 +32,7 @@ def export(session: Session, keys: AuditKeys) -> Iterator[bytes]:
 def _lines(
     session: Session, head: AuditHeadRow, checkpoints: dict[int, AuditCheckpointRow]
 ) -> Iterator[bytes]:
-    yield canonical({"format": FORMAT, "log": head.log, "size": head.size}) + b"\n"
+    yield canonical({"format": LOG, "log": head.log, "size": head.size}) + b"\n"
     query = (
         select(AuditEventRow.seq, AuditEventRow.epoch, AuditEventRow.body, AuditEventRow.mac)
         .where(AuditEventRow.seq < head.size)

@@ -34,7 +34,7 @@ EVENTS = {
 # Last word of an action to the code of PS3.15 and FHIR: create, read, update, delete, execute.
 VERBS = {
     "added": "C", "asked": "C", "drafted": "C", "addendum": "C", "placed": "C",
-    "read": "R", "listed": "R", "exported": "R", "checked": "R", "verified": "R",
+    "read": "R", "listed": "R", "exported": "R", "checked": "R", "verified": "R", "receipt": "R",
     "changed": "U", "edited": "U", "signed": "U", "preliminary": "U", "described": "U", "preferences": "U",
     "password_changed": "U", "rewrapped": "U", "rotated": "U", "given": "U", "lifted": "U",
     "removed": "D", "erased": "D", "done": "D", "revoked": "D", "discarded": "D",

@@ -4,7 +4,7 @@ import json
 import socket
 
 from app.cli import main
-from storage.verifier import CLEAN, verify
+from storage.verifier import CLEAN, verify, verify_lines
 
 
 def test_the_auditor_takes_the_record_in_three_forms(own_world, tmp_path):
@@ -67,3 +67,37 @@ def test_a_new_record_follows_the_old_one(tmp_path, monkeypatch, capsys):
     assert main(["verify"]) == 0
     said = capsys.readouterr().out
     assert "It follows log" in said and "reason: restored" in said and "was longer" in said
+
+
+def test_the_auditor_gives_a_receipt_of_one_entry(own_world):
+    """Over the page: the line verifies with the public key alone; an entry that is not there has none."""
+    auditor = own_world.sign_in("auditor")
+    public = auditor.get("/api/audit/public-key").content
+
+    given = auditor.get("/api/audit/receipt?seq=1")
+    continued = auditor.get("/api/audit/continuation?size=2")
+
+    assert given.headers["content-disposition"] == 'attachment; filename="receipt-1.json"'
+    assert verify_lines(iter([given.content]), public).status == CLEAN
+    told = json.loads(continued.content)
+    assert (told["format"], told["size"]) == ("dragonfly-continuation-1", 2)
+    assert auditor.get("/api/audit/receipt?seq=100000").status_code == 404
+    assert auditor.get("/api/audit/receipt?seq=-1").status_code == 422
+
+
+def test_a_receipt_is_written_and_checked_by_the_command(tmp_path, monkeypatch, capsys):
+    """Neither overwrites a file; `verify` takes it as it takes a record."""
+    monkeypatch.setenv("DRAGONFLY_DATA_DIR", str(tmp_path / "data"))
+    assert main(["migrate"]) == 0
+    file, other = str(tmp_path / "receipt.json"), str(tmp_path / "continues.json")
+
+    assert main(["receipt", "0", "-o", file]) == 0
+    assert main(["receipt", "1", "--continues", "-o", other]) == 0
+
+    capsys.readouterr()
+    assert main(["verify", file]) == 0
+    assert "Entry 0, log.opened at " in capsys.readouterr().out
+    root = json.loads((tmp_path / "receipt.json").read_text())["proof"]
+    assert main(["verify", other, "--anchor", f"1:{'00' * 32}"]) == 1 and len(root) == 1
+    assert main(["receipt", "0", "-o", file]) == 2
+    assert main(["receipt", "999", "-o", str(tmp_path / "none.json")]) == 2

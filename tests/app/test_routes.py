@@ -111,6 +111,8 @@ QUERIES = {
         "?at=0,0,2.5&right=1,0,0&down=0,1,0",
     ),
     "/api/uploads/{upload_id}/parts/{number}": "?offset=0",
+    "/api/audit/receipt": "?seq=0",
+    "/api/audit/continuation": "?size=1",
 }
 
 

@@ -69,7 +69,7 @@ function listed(entries: Entry[]): HTMLElement {
     t("ui.nav.log"),
     ["#", t("ui.log.time"), t("ui.log.actor"), t("ui.log.action"), t("ui.log.outcome"), t("ui.log.subject"), t("ui.log.object")],
     entries.map((one) => [
-      h("span", { class: "num" }, one.seq),
+      h("a", { class: "num", href: `/api/audit/receipt?seq=${one.seq}`, download: `receipt-${one.seq}.json`, title: t("ui.log.receipt") }, one.seq),
       h("span", { class: "num" }, dayAndClock(one.time)),
       `${one.actor.name ?? one.actor.id.slice(0, 18)} · ${one.actor.role}`,
       one.action,
