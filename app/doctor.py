@@ -118,6 +118,7 @@ def _disk(settings: Settings) -> Iterator[Line]:
 def _database(settings: Settings) -> Iterator[Line]:
     from app.wiring import SYSTEM, open_database
     from storage import users
+    from storage.grants import rights_of
 
     try:
         database = open_database(settings)
@@ -129,6 +130,18 @@ def _database(settings: Settings) -> Iterator[Line]:
     with database.read(SYSTEM) as tx:
         count = users.count(tx)
     yield Line("database", True, database.engine.dialect.name)
+    rights = rights_of(database.engine)
+    if database.engine.dialect.name != "sqlite":
+        yield Line(
+            "database login",
+            rights.can_scrub and not rights.owns_the_record,
+            "owns the tables of the record, so whoever gets into the application can take their triggers off"
+            if rights.owns_the_record
+            else "adds to the record and can change nothing in it"
+            if rights.can_scrub
+            else "cannot rewrite the table of patients' keys after an erasure",
+            "Run deploy/postgresql.sql, then dragonfly-med migrate with DRAGONFLY_DATABASE_OWNER_URL.",
+        )
     yield Line("users", count > 0, str(count), "Add one: dragonfly-med user add NAME --role admin")
     database.close()
 

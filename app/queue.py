@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from dbos import DBOSClient, DBOSPortableJSONSerializer, WorkflowStatus
 
 from storage.database import Tx
+from storage.errors import SchemaOld
+from storage.grants import INSUFFICIENT_PRIVILEGE
 
 NAME, VERSION, QUEUE, WORKFLOW, STREAM = "dragonfly-med", "answers-1", "answers", "answer", "pieces"
 URGENT, ROUTINE = 1, 100
@@ -88,10 +90,17 @@ def prepare(engine: sa.Engine) -> None:
     """Make the engine's own tables; the client never does, and the web process may be first.
 
     The method lies behind an underscore; the contract test of this file fails when it moves.
+    raises: SchemaOld when they are not there and this login may not make them
     """
     client = _client(engine, lazy=True)
-    client._sys_db.run_migrations()
-    client.destroy()
+    try:
+        client._sys_db.run_migrations()
+    except sa.exc.ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", "") == INSUFFICIENT_PRIVILEGE:
+            raise SchemaOld() from error
+        raise
+    finally:
+        client.destroy()
 
 
 def _client(engine: sa.Engine, *, lazy: bool = False) -> DBOSClient:

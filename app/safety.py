@@ -25,18 +25,19 @@ DEFAULTS = frozenset(
 
 def check(settings: Settings) -> None:
     """Raise ValueError with a sentence for the first thing that is unsafe; keys and database look for themselves."""
-    for complaint in (_password(settings), _address(settings), _provider(settings), _folder(settings)):
+    passwords = (_password(url) for url in (settings.url, settings.database_owner_url) if url)
+    for complaint in (*passwords, _address(settings), _provider(settings), _folder(settings)):
         if complaint:
             raise ValueError(f"{complaint} It does not start like this.")
 
 
-def _password(settings: Settings) -> str:
-    url = sa.make_url(settings.url)
+def _password(place: str) -> str:
+    url = sa.make_url(place)
     password = str(url.password or "").lower()
     if password and (
         password in DEFAULTS or password in ((url.username or "").lower(), (url.database or "").lower())
     ):
-        return "The database's password in DRAGONFLY_DATABASE_URL is one that anybody tries first."
+        return "A password of the database in DRAGONFLY_DATABASE_URL or its neighbour is one that anybody tries first."
     return ""
 
 

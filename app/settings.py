@@ -27,6 +27,11 @@ class Settings(BaseSettings):
         description="Database; empty: SQLite in the data folder. PostgreSQL: postgresql+psycopg://user@host/name.",
         examples=["postgresql+psycopg://dragonfly@127.0.0.1/dragonfly"],
     )
+    database_owner_url: str = Field(
+        "",
+        description="The same database by the login that owns its tables; only `migrate`, `new-log` and `restore` use "
+        "it, and neither web nor workers should know it, see deploy/README.md. Empty: one login does everything.",
+    )
     keys_dir: Path | None = Field(
         None, description="Folder of the site key and the audit keys; empty: keys in the data folder."
     )

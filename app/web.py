@@ -22,6 +22,7 @@ from app.wiring import SYSTEM, Services, open_services, wipe_scratch
 from storage import sessions
 from storage.database import utc_now
 from storage.errors import StorageError
+from storage.grants import rights_of
 
 STATIC = Path(__file__).parent / "static"
 UPKEEP_SECONDS = 60
@@ -42,6 +43,11 @@ def create_app(settings: Settings, services: Services | None = None) -> ASGIApp:
         with parts.database.write(SYSTEM) as tx:
             tx.record("application.started")
         log.info("web process started", address=settings.address)
+        if (
+            parts.database.engine.dialect.name != "sqlite"
+            and rights_of(parts.database.engine).owns_the_record
+        ):
+            log.warning("the application's login owns the tables of the record", see="deploy/postgresql.sql")
         upkeep = asyncio.create_task(_upkeep(parts, app.state.intake, started))
         yield
         upkeep.cancel()

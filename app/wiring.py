@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from sqlalchemy import make_url
+
 from app import safety
 from app.settings import Settings
 from app.volumes import Volumes
@@ -16,6 +18,7 @@ from storage.audit.witness import open_witness
 from storage.database import Actor, Database, utc_now
 from storage.durable import make_folder
 from storage.files import FileStore
+from storage.grants import grant
 from storage.migrate import migrate
 from storage.pdf.signing import open_seal
 from storage.plaintexts import Plaintexts
@@ -82,15 +85,22 @@ def open_services(
     )
 
 
-def open_database(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Database:
-    """The database at its newest schema, its log open; raises ValueError for settings that are not safe."""
+def open_database(
+    settings: Settings, clock: Callable[[], datetime] = utc_now, *, as_owner: bool = False
+) -> Database:
+    """The database at its newest schema, its log open.
+
+    as_owner: by the login that owns the tables, where there is one, for what the application's may not
+    raises: ValueError for settings that are not safe, SchemaOld
+    """
     safety.check(settings)
     make_folder(settings.data_dir)
     make_folder(settings.keys)
     site = settings.keys / "site.key"
     keyring = Keyring.load(site) if site.exists() else Keyring.create(site)
     keys, witness = AuditKeys.create(settings.keys / "audit"), open_witness(settings.witness)
-    database = Database(settings.url, keyring, keys, clock, witness)
+    url = (as_owner and settings.database_owner_url) or settings.url
+    database = Database(url, keyring, keys, clock, witness)
     try:
         migrate(database.engine)
         database.open(SYSTEM)
@@ -98,6 +108,19 @@ def open_database(settings: Settings, clock: Callable[[], datetime] = utc_now) -
         database.close()
         raise
     return database
+
+
+def bring_up_to_date(settings: Settings) -> None:
+    """Tables of application and queue, and what the application's login may do with them."""
+    from app.queue import prepare
+
+    database = open_database(settings, as_owner=True)
+    try:
+        prepare(database.engine)
+        if settings.database_owner_url:
+            grant(database.engine, str(make_url(settings.url).username))
+    finally:
+        database.close()
 
 
 def wipe_scratch(settings: Settings) -> None:

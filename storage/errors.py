@@ -21,6 +21,7 @@ StorageError
 ├── DatabaseAway        the database cannot be reached or is locked
 ├── DiskFull            no room; nothing was written
 ├── WitnessAway         whoever keeps the length of the log elsewhere cannot be reached
+├── SchemaOld           the schema is that of another version, and this login may not change it
 ├── NotEmpty            a copy is brought back only where nothing is yet
 ├── ArchiveBroken       a copy cannot be made whole, or was altered, cut or sealed to somebody else
 ├── ProgramMissing      a program of the database server is not installed here
@@ -167,6 +168,12 @@ class WitnessAway(StorageError):
     """The witness of the log cannot be reached."""
 
     code = "storage.witness_away"
+
+
+class SchemaOld(StorageError):
+    """The database has another schema than this version; run `dragonfly-med migrate`."""
+
+    code = "storage.schema_old"
 
 
 class NotEmpty(StorageError):

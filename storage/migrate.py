@@ -7,12 +7,30 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect
+from sqlalchemy.exc import ProgrammingError
+
+from storage.errors import SchemaOld
+from storage.grants import INSUFFICIENT_PRIVILEGE
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def migrate(engine: Engine) -> None:
-    """Run every migration that this database has not seen, in one transaction, one process at a time."""
+    """Run every migration that this database has not seen, in one transaction, one process at a time.
+
+    raises: SchemaOld when there are some, and this login may not make or alter tables
+    """
+    if is_current(engine):
+        return
+    try:
+        _upgrade(engine)
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", "") == INSUFFICIENT_PRIVILEGE:
+            raise SchemaOld() from error
+        raise
+
+
+def _upgrade(engine: Engine) -> None:
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             # Python's driver opens no transaction for DDL by itself: half a schema could stay.

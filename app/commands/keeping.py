@@ -5,7 +5,7 @@ import time
 from argparse import Namespace
 
 from app.settings import Settings
-from app.wiring import SYSTEM, open_database
+from app.wiring import SYSTEM, bring_up_to_date, open_database
 from storage.audit.search import verify_rows
 from storage.durable import write_once
 from storage.errors import NotEmpty
@@ -54,7 +54,6 @@ def backup_key(settings: Settings, options: Namespace) -> int:
 
 def restore(settings: Settings, options: Namespace) -> int:
     """Everything back, then the proof; what is not as it was is named."""
-    from app.queue import prepare
     from storage.backup import restoring
     from storage.backup.archive import identity_of
     from storage.backup.checking import check_files
@@ -63,13 +62,14 @@ def restore(settings: Settings, options: Namespace) -> int:
     identity = identity_of(options.identity)
     public = options.public.read_bytes() if options.public else None
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    place = restoring.Place(settings.data_dir / "files", settings.keys, settings.url)
+    url = settings.database_owner_url or settings.url
+    place = restoring.Place(settings.data_dir / "files", settings.keys, url)
     restored = restoring.restore(place, options.data, options.keys, identity, public)
     _say(f"restored the copy of {restored.made}: {restored.files} files, {restored.patients} patients' keys")
     _say(f"{time.monotonic() - began:.1f} s")
+    bring_up_to_date(settings)
     database = open_database(settings)
     try:
-        prepare(database.engine)
         with database.read(SYSTEM) as tx:
             verdict = verify_rows(tx.session, database.audit_keys.public_pem)
             checked = check_files(tx, _files(settings))

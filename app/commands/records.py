@@ -64,7 +64,7 @@ def give_receipt(settings: Settings, options: Namespace) -> int:
 def new_log(settings: Settings, options: Namespace) -> int:
     """Close the record and open the next; prints both."""
     ahead = parse_anchor(options.ahead) if options.ahead else None
-    database = open_database(settings)
+    database = open_database(settings, as_owner=True)
     try:
         renewed = database.renew_log(SYSTEM, options.reason, options.folder, ahead)
     finally:

@@ -7,7 +7,7 @@ from argparse import Namespace
 
 from app import logs
 from app.settings import Settings
-from app.wiring import SYSTEM, open_database
+from app.wiring import SYSTEM, bring_up_to_date, open_database
 from storage import factors, sessions, users
 from storage.users import Passwords
 
@@ -48,11 +48,7 @@ def work(settings: Settings, options: Namespace) -> int:
 
 def run_migrations(settings: Settings, options: Namespace) -> int:
     """Database, keys and the tables of the queue."""
-    from app.queue import prepare
-
-    database = open_database(settings)
-    prepare(database.engine)
-    database.close()
+    bring_up_to_date(settings)
     sys.stdout.write(
         f"The database is ready. Keys: {settings.keys}; take {settings.keys}/audit/escrow to the auditor.\n"
     )

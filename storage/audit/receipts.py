@@ -42,13 +42,11 @@ class Tiles:
         with self._gate:
             if self._log != log:
                 self._log, self._hashes = log, []
-            missing = range(len(self._hashes) * TILE, size // TILE * TILE)
-            tree = Frontier()
-            for leaf in _leaves(session, missing.start, missing.stop):
-                tree.add(leaf)
-                if tree.size == TILE:
-                    self._hashes.append(tree.root())
-                    tree = Frontier()
+            for start in range(len(self._hashes) * TILE, size // TILE * TILE, TILE):
+                tree = Frontier()
+                for leaf in _leaves(session, start, start + TILE):
+                    tree.add(leaf)
+                self._hashes.append(tree.root())
             return self._hashes[: size // TILE]
 
     def forget(self) -> None:
@@ -128,7 +126,7 @@ def _leaves(session: Session, first: int, last: int) -> list[bytes]:
     query = (
         select(leaf).where(AuditEventRow.seq >= first, AuditEventRow.seq < last).order_by(AuditEventRow.seq)
     )
-    with session.execute(query.execution_options(yield_per=2000)) as rows:
+    with session.execute(query) as rows:
         found = [value if leaf is not AuditEventRow.body else leaf_hash(value) for (value,) in rows]
     if len(found) != last - first:
         raise ChainBroken(reason="entries missing")
