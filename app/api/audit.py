@@ -1,17 +1,16 @@
 """The record, for the auditor: search, verify, take away."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict
 
 from app import record
 from app.auth import Caller, allow, services_of
 from app.describing import gives
 from app.record import Form
-from app.shapes.system import Entries, Entry, LogVerdict
+from app.shapes.system import Continuation, Entries, Entry, LogVerdict, Receipt
 from storage import users
 from storage.audit.actions import ACTIONS
 from storage.audit.receipts import continuation, receipt
@@ -32,41 +31,6 @@ WORDS: dict[int, Literal["clean", "tampered", "cannot_tell"]] = {
     TAMPERED: "tampered",
     CANNOT_TELL: "cannot_tell",
 }
-
-
-class _Told(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Checkpoint(_Told):
-    """What was signed: so many entries, with this tree hash."""
-
-    log: str
-    size: int
-    root: str
-    time: str
-    epoch: int
-    previous: str
-
-
-class Continuation(_Told):
-    """Hashes that lead from the tree hash of the first entries to one that was signed."""
-
-    format: Literal["dragonfly-continuation-1"]
-    size: int
-    proof: list[str]
-    checkpoint: Checkpoint
-    signature: str
-
-
-class Receipt(_Told):
-    """An entry, and the hashes that lead from it to a tree hash that was signed."""
-
-    format: Literal["dragonfly-receipt-1"]
-    entry: dict[str, Any]
-    proof: list[str]
-    checkpoint: Checkpoint
-    signature: str
 
 
 @router.get("")

@@ -142,6 +142,52 @@ class Entry(TypedDict):
 
 
 @exact
+class Checkpoint(TypedDict):
+    """What was signed: so many entries, with this tree hash."""
+
+    log: str
+    size: int
+    root: Sha256
+    time: Time
+    epoch: int
+    previous: str
+
+
+# Open as `Entry` is: its very bytes are what the proof is about.
+@with_config(extra="allow", use_attribute_docstrings=True)
+class SealedEntry(TypedDict):
+    """An entry of the record as its leaf hash covers it."""
+
+    log: str
+    seq: int
+    id: str
+    time: Time
+    action: str
+
+
+@exact
+class Continuation(TypedDict):
+    """Hashes that lead from the tree hash of the first entries to one that was signed."""
+
+    format: Literal["dragonfly-continuation-1"]
+    size: int
+    proof: list[Sha256]
+    checkpoint: Checkpoint
+    signature: str
+
+
+@exact
+class Receipt(TypedDict):
+    """An entry, and the hashes that lead from it to a tree hash that was signed."""
+
+    format: Literal["dragonfly-receipt-1"]
+    entry: SealedEntry
+    proof: list[Sha256]
+    checkpoint: Checkpoint
+    signature: str
+
+
+@exact
 class Entries(TypedDict):
     """Entries, newest first; cursor: where to go on."""
 

@@ -11,7 +11,10 @@ from typing_extensions import TypedDict
 from app.shapes import exact
 from app.shapes.typescript import TARGET, NotDescribable, answers, described, type_of, written
 
-OPEN = {"Entry": "an entry of the record is answered as it was signed, with the facts of its action"}
+OPEN = {
+    "Entry": "an entry of the record is answered as it was signed, with the facts of its action",
+    "SealedEntry": "of a receipt: its very bytes are what the proof is about",
+}
 
 
 @exact

@@ -83,10 +83,29 @@ export interface ChecklistLine {
   sentence_index: number | null;
 }
 
+/** What was signed: so many entries, with this tree hash. */
+export interface Checkpoint {
+  log: string;
+  size: number;
+  root: string;
+  time: string;
+  epoch: number;
+  previous: string;
+}
+
 /** A fact as its code and in the reader's words. */
 export interface Coded {
   code: string;
   sentence: string;
+}
+
+/** Hashes that lead from the tree hash of the first entries to one that was signed. */
+export interface Continuation {
+  format: "dragonfly-continuation-1";
+  size: number;
+  proof: string[];
+  checkpoint: Checkpoint;
+  signature: string;
 }
 
 /** Files and bytes. */
@@ -526,6 +545,15 @@ export interface ReadingPlan {
   fields: PlanField[];
 }
 
+/** An entry, and the hashes that lead from it to a tree hash that was signed. */
+export interface Receipt {
+  format: "dragonfly-receipt-1";
+  entry: SealedEntry;
+  proof: string[];
+  checkpoint: Checkpoint;
+  signature: string;
+}
+
 /** Recovery codes, shown this once. */
 export interface Recovery {
   recovery: string[];
@@ -605,6 +633,16 @@ export interface ReviewPage {
 }
 
 export type Role = "clinician" | "researcher" | "admin" | "auditor";
+
+/** An entry of the record as its leaf hash covers it. */
+export interface SealedEntry {
+  log: string;
+  seq: number;
+  id: string;
+  time: string;
+  action: string;
+  [fact: string]: unknown;
+}
 
 export type SectionName = "technique" | "comparison" | "findings" | "impression" | "specimen" | "macroscopy" | "microscopy" | "diagnosis";
 
