@@ -40,6 +40,21 @@ class Settings(BaseSettings):
         description="Where every change leaves the length and tree hash of the record, out of reach of this "
         "host's owner: a file on a mount of another host, syslog+tls://host:port or syslog://host:port; empty: nowhere.",
     )
+    checkpoint_file: Path | None = Field(
+        None,
+        description="File that gets every signed checkpoint of the record, synced, meant to lie on a mount that keeps "
+        "what was written; `verify --witness` reads it. Empty: none.",
+    )
+    stamp_roots: Path | None = Field(
+        None,
+        description="Certificates (PEM) of the time-stamp authority whose time counts; with them alone time-stamps are "
+        "carried as files (`dragonfly-med stamp`). Empty: checkpoints carry no time-stamp.",
+    )
+    stamp_url: str = Field(
+        "",
+        description="Address of that authority (RFC 3161), asked for a time-stamp; empty: nobody is asked.",
+    )
+    stamp_hours: int = Field(1, ge=1, description="Hours between two time-stamps.")
     backup_recipient: str = Field(
         "",
         description="Whom backups are sealed to: `age1…`, or a file with it; `dragonfly-med backup-key` makes one. "

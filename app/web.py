@@ -55,6 +55,7 @@ def create_app(settings: Settings, services: Services | None = None) -> ASGIApp:
         with parts.database.write(SYSTEM) as tx:
             tx.record("application.stopped")
         parts.database.seal_log()
+        parts.anchors.round(parts.database, SYSTEM)
         parts.close()
 
     app = FastAPI(
@@ -94,6 +95,7 @@ async def _upkeep(services: Services, received: intake.Intake, started: datetime
 def keep_up(services: Services, received: intake.Intake) -> None:
     """One round of it."""
     services.database.seal_log()
+    services.anchors.round(services.database, SYSTEM)
     with services.database.keep_house(SYSTEM) as tx:
         sessions.end_expired(tx, idle=services.idle)
     received.give_up_silent()

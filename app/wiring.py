@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import make_url
 
 from app import safety
+from app.anchoring import Anchors, open_anchors
 from app.settings import Settings
 from app.volumes import Volumes
 from dicom.guard import Limits
@@ -44,6 +45,7 @@ class Services:
     copies: Plaintexts
     """Of slides, for as long as they are read."""
     volumes: Volumes
+    anchors: Anchors
     seal: "Seal | None" = None
     """What signed reports are sealed with as they leave."""
 
@@ -69,7 +71,7 @@ def open_services(
     settings: Settings, *, clock: Callable[[], datetime] = utc_now, passwords: Passwords | None = None
 ) -> Services:
     """Everything but the model; makes keys and tables on the first start."""
-    seal = open_seal(settings.paper_seal)
+    seal, anchors = open_seal(settings.paper_seal), open_anchors(settings)
     database = open_database(settings, clock)
     limits = Limits(file_bytes=settings.upload_file_bytes, memory_bytes=settings.decoder_memory_bytes)
     decoder = Decoder(settings.decoders, limits)
@@ -81,6 +83,7 @@ def open_services(
         passwords or Passwords(),
         Plaintexts(settings.slide_copies, settings.slide_copies_bytes),
         Volumes(decoder, settings.decoders, settings.volume_bytes),
+        anchors,
         seal,
     )
 

@@ -12,6 +12,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from app import delivery
+from app.anchoring import newest
 from app.auth import Caller
 from app.demo import load
 from app.settings import Settings
@@ -19,9 +20,11 @@ from app.wiring import SYSTEM, open_services
 from storage import reports, studies, users
 from storage.audit.receipts import continuation, receipt
 from storage.audit.search import find
+from storage.audit.stamps import Stamps, request_for
 from storage.users import Passwords
 from tests.app.conftest import PASSWORD
 from tests.samples import ct_series
+from tests.storage.authority import Authority
 
 ROOT = Path(__file__).parent.parent
 WALK = ROOT / "deploy" / "check-us.md"
@@ -34,7 +37,7 @@ def given(tmp_path_factory):
     """The folder of step 1, from an installation with a signed report; the anchor read off its paper."""
     home, folder = tmp_path_factory.mktemp("hospital"), tmp_path_factory.mktemp("given")
     witness = folder / "witness.txt"
-    settings = Settings(data_dir=home, decoders=1, witness=str(witness))
+    settings = Settings(data_dir=home / "data", decoders=1, witness=str(witness))
     services = open_services(settings, passwords=Passwords(CHEAP))
     settings.scratch.mkdir(exist_ok=True, mode=0o700)
     try:
@@ -44,6 +47,13 @@ def given(tmp_path_factory):
         (folder / "anchor.txt").write_text(f"{size}:{''.join(digest.split())}")
         with services.database.read(SYSTEM) as tx:
             (signed,) = find(tx.session, action="report.signed")
+        services.database.seal_log()
+        authority = Authority(home / "authority")
+        shutil.copy(authority.roots, folder / "clock.pem")
+        with services.database.read(SYSTEM) as tx:
+            checkpoint = newest(tx.session)
+        stamps = Stamps(folder / "stamps", authority.roots)
+        stamps.take(checkpoint, authority.answer(request_for(checkpoint)))
         (folder / "receipt.json").write_bytes(receipt(services.database, SYSTEM, signed["seq"]))
         (folder / "continues.json").write_bytes(continuation(services.database, SYSTEM, int(size)))
         with (folder / "log.jsonl").open("wb") as file:
@@ -90,7 +100,7 @@ def steps():
 def test_every_command_of_the_walk_prints_what_the_walk_says(given):
     """All but the one that installs the library."""
     install, *walk = steps()
-    assert "pip install cryptography" in install[0] and len(walk) == 15
+    assert "pip install cryptography" in install[0] and len(walk) == 17
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONSAFEPATH": "1",

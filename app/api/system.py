@@ -109,8 +109,12 @@ def _figures(services: Services, waiting: int) -> str:
         "dragonfly_answers_waiting": waiting,
         "dragonfly_audit_entries": entries,
         "dragonfly_witness_behind": services.database.witness_behind,
+        "dragonfly_checkpoint_file_failures": services.anchors.file_failures,
+        "dragonfly_stamp_failures": services.anchors.stamp_failures,
         "dragonfly_disk_free_bytes": disk.free,
     }
+    if (age := services.anchors.stamp_age_seconds(services.database.clock())) is not None:
+        values["dragonfly_stamp_age_seconds"] = round(age)
     return "".join(f"# TYPE {name} gauge\n{name} {value}\n" for name, value in values.items())
 
 

@@ -89,7 +89,14 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
             ),
             (
                 ("--roots",),
-                {**PATH, "help": "certificates (PEM) by which the paper's digital signature is judged"},
+                {
+                    **PATH,
+                    "help": "certificates (PEM) by which the paper's signature or time-stamps are judged",
+                },
+            ),
+            (
+                ("--stamps",),
+                {**PATH, "help": "folder of time-stamps: how far they reach, and the longest gap"},
             ),
         ],
         records.verify,
@@ -131,6 +138,14 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
             ),
         ],
         records.give_receipt,
+    ),
+    "stamp": (
+        "Write a request to carry to a time-stamp authority, or take its answers from where they were brought.",
+        [
+            (("folder",), {**PATH, "help": "folder of requests (.tsq) and answers (.tsr)"}),
+            (("--take",), {"action": "store_true", "help": "keep the answers that lie there"}),
+        ],
+        records.stamp,
     ),
     "backup": (
         "Write two archives that bring this installation back: data and keys, sealed to somebody who is offline.",
@@ -446,6 +461,11 @@ EXAMPLES: dict[str, str] = {
     "receipt": (
         "  dragonfly-med receipt 4711 -o receipt.json && dragonfly-med verify receipt.json\n"
         "  dragonfly-med receipt 4200 --continues -o continues.json"
+    ),
+    "stamp": (
+        "Where the authority cannot be reached from here; names the checkpoint that the request is over.\n\n"
+        "  dragonfly-med stamp /media/stick\n"
+        "  dragonfly-med stamp /media/stick --take && dragonfly-med verify --stamps data/stamps"
     ),
     "backup": "  dragonfly-med backup /mnt/backups --to age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq",
     "backup-key": "  dragonfly-med backup-key /media/stick/backup.key",

@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from app import record
+from app.anchoring import newest, open_stamps
 from app.settings import Settings
 from app.wiring import SYSTEM, open_database
 from storage.audit.receipts import continuation, receipt
-from storage.audit.search import verify_database
+from storage.audit.search import checkpoints_in, checkpoints_of, verify_database
+from storage.audit.stamps import Stamps, about, name_of, request_for
 from storage.errors import KeyMissing, SealBroken
 from storage.verifier import CANNOT_TELL, CLEAN, TAMPERED, Verdict, parse_anchor, read_first_key
 from storage.verifier import verify as verify_file
@@ -23,6 +25,8 @@ def verify(settings: Settings, options: Namespace) -> int:
         verdict = _verdict(settings, options)
         if options.paper is not None:
             verdict = replace(verdict, lines=(*verdict.lines, *_about_the_seal(options.paper, options.roots)))
+        if options.stamps is not None and verdict.status == CLEAN:
+            verdict = _with_stamps(verdict, settings, options)
     except (OSError, ValueError) as error:
         verdict = Verdict(CANNOT_TELL, 0, (f"Cannot tell: {error}",))
     sys.stdout.write("\n".join([WORDS[verdict.status], *verdict.lines]) + "\n")
@@ -58,6 +62,33 @@ def give_receipt(settings: Settings, options: Namespace) -> int:
     finally:
         database.close()
     sys.stdout.write(f"{options.out}: {len(line)} bytes\n")
+    return 0
+
+
+def stamp(settings: Settings, options: Namespace) -> int:
+    """Requests to carry to an authority, or the answers that came back; prints each."""
+    stamps = open_stamps(settings)
+    if stamps is None:
+        raise ValueError("Name the authority's certificates in DRAGONFLY_STAMP_ROOTS.")
+    database = open_database(settings)
+    try:
+        if options.take:
+            for file in sorted(options.folder.glob("*.tsr")):
+                found = stamps.take(file.with_suffix(".json").read_bytes(), file.read_bytes())
+                with database.write(SYSTEM) as tx:
+                    tx.record("log.stamped", size=found.size, at=found.at.isoformat())
+                sys.stdout.write(f"{file.name}: {found.size} entries at {found.at.isoformat()}, {found.by}\n")
+            return 0
+        database.seal_log()
+        with database.read(SYSTEM) as tx:
+            checkpoint = newest(tx.session) or b""
+    finally:
+        database.close()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    place = options.folder / name_of(checkpoint)
+    place.with_suffix(".json").write_bytes(checkpoint)
+    place.with_suffix(".tsq").write_bytes(request_for(checkpoint))
+    sys.stdout.write(f"{place.with_suffix('.tsq')}: bring the answer back as {place.name}.tsr\n")
     return 0
 
 
@@ -118,6 +149,25 @@ def _about_the_seal(paper: Path, roots: Path | None) -> list[str]:
         trust = "Who that is was not proved: name the roots with --roots."
     name = f"certificate {found.certificate_sha256}"
     return [f"Digitally signed as {found.by} ({name}) at {when}, {clock}. {whole} {trust}"]
+
+
+def _with_stamps(verdict: Verdict, settings: Settings, options: Namespace) -> Verdict:
+    """The verdict with what the time-stamps in a folder add to it."""
+    roots = options.roots or settings.stamp_roots
+    if roots is None:
+        raise ValueError("Name the authority's certificates with --roots.")
+    log, checkpoints = checkpoints_of(options.log) if options.log else checkpoints_in(settings.url)
+    try:
+        stamps = Stamps(options.stamps, roots).everything()
+        return replace(verdict, lines=(*verdict.lines, *about(stamps, log, checkpoints, options.stamps)))
+    except SealBroken as error:
+        if error.facts.get("intact"):
+            return Verdict(CANNOT_TELL, verdict.entries, ("The roots do not vouch for a time-stamp.",))
+        return Verdict(TAMPERED, verdict.entries, ("First broken: a time-stamp is not over its checkpoint.",))
+    except KeyMissing as error:
+        raise ValueError(f"There is no certificate in {error.facts['key']}.") from error
+    except LookupError as error:
+        return Verdict(TAMPERED, verdict.entries, (f"First broken: {error.args[0]}.",))
 
 
 def _verdict(settings: Settings, options: Namespace) -> Verdict:

@@ -3,6 +3,8 @@
 ACTIONS: dict[str, str] = {
     "log.opened": "110100",
     "log.closed": "110100",
+    "log.stamp_missed": "110113",
+    "log.stamped": "110106",
     "application.started": "110100",
     "application.stopped": "110100",
     "worker.started": "110100",

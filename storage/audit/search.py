@@ -1,7 +1,7 @@
 """Finding entries: by person, action, subject and time; newest first."""
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from sqlalchemy import NullPool, create_engine, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from storage.audit.canonical import canonical
 from storage.rows import AuditCheckpointRow, AuditEventRow, AuditHeadRow, AuditIndexRow
 from storage.verifier import (
     CANNOT_TELL,
@@ -114,6 +115,32 @@ def verify_database(
         return Verdict(CANNOT_TELL, 0, (f"Cannot tell: {type(error).__name__}.",))
     finally:
         engine.dispose()
+
+
+def checkpoints_in(url: str) -> tuple[str, dict[int, tuple[bytes, datetime]]]:
+    """The log of a database, and bytes and time of each of its checkpoints by size."""
+    engine = create_engine(url, poolclass=NullPool)
+    with Session(engine) as session:
+        log = session.execute(select(AuditHeadRow.log)).scalar_one()
+        rows = session.execute(select(AuditCheckpointRow.body)).scalars().all()
+    engine.dispose()
+    return log, _by_size(rows)
+
+
+def checkpoints_of(file: Path) -> tuple[str, dict[int, tuple[bytes, datetime]]]:
+    """The same of an exported log, or of a copy of a SQLite database."""
+    with file.open("rb") as lines:
+        if lines.read(16) == b"SQLite format 3\x00":
+            return checkpoints_in(f"sqlite:///{file}")
+        lines.seek(0)
+        parts = [json.loads(line) for line in lines if b'"checkpoint":' in line or b'"format":' in line]
+    bodies = [canonical(part["checkpoint"]) for part in parts if "signature" in part]
+    return parts[0]["log"], _by_size(bodies)
+
+
+def _by_size(bodies: Iterable[bytes]) -> dict[int, tuple[bytes, datetime]]:
+    told = [(body, json.loads(body)) for body in bodies]
+    return {one["size"]: (body, datetime.fromisoformat(one["time"])) for body, one in told}
 
 
 def _events(session: Session, size: int) -> Generator[tuple[int, int, bytes, bytes], None, None]:

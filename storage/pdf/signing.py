@@ -89,7 +89,7 @@ class Seal:
         )
         signer = PdfSigner(told, self._signer, timestamper=self._stamper, new_field_spec=field)
         try:
-            data = _apart(lambda: signer.sign_pdf(IncrementalPdfFileWriter(BytesIO(paper))).getvalue())
+            data = apart(lambda: signer.sign_pdf(IncrementalPdfFileWriter(BytesIO(paper))).getvalue())
         except Exception as error:  # the library has a tree of its own for each of its parts
             raise SealBroken(kind=type(error).__name__) from error
         found = sealed(data, self._roots or [self._signer.signing_cert], self._lists)
@@ -106,7 +106,7 @@ class Seal:
         return _context(self._roots, self._lists)
 
 
-def _apart(work: Callable[[], Any]) -> Any:
+def apart(work: Callable[[], Any]) -> Any:
     """The result of work that starts an event loop: in a thread of its own, where none can be running."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(work).result()
@@ -132,7 +132,7 @@ def sealed(data: bytes, roots: Iterable[Any], lists: Iterable[bytes] = ()) -> Se
         if "/DSS" in reader.root:
             inside = [one.get_object().data for one in DocumentSecurityStore.read_dss(reader).crls]
         context = lambda: _context(list(roots), [*lists, *inside])  # noqa: E731
-        status = _apart(lambda: validate_pdf_signature(embedded, context(), context()))
+        status = apart(lambda: validate_pdf_signature(embedded, context(), context()))
     except Exception as error:  # hostile bytes raise whatever they raise, and nothing of them is true
         raise SealBroken(kind=type(error).__name__) from error
     stamp = status.timestamp_validity
