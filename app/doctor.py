@@ -118,7 +118,7 @@ def _disk(settings: Settings) -> Iterator[Line]:
 def _database(settings: Settings) -> Iterator[Line]:
     from app.wiring import SYSTEM, open_database
     from storage import users
-    from storage.grants import rights_of
+    from storage.privileges import rights_of
 
     try:
         database = open_database(settings)

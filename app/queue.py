@@ -12,7 +12,7 @@ from dbos import DBOSClient, DBOSPortableJSONSerializer, WorkflowStatus
 
 from storage.database import Tx
 from storage.errors import SchemaOld
-from storage.grants import INSUFFICIENT_PRIVILEGE
+from storage.privileges import INSUFFICIENT_PRIVILEGE
 
 NAME, VERSION, QUEUE, WORKFLOW, STREAM = "dragonfly-med", "answers-1", "answers", "answer", "pieces"
 URGENT, ROUTINE = 1, 100

@@ -22,7 +22,7 @@ from app.wiring import SYSTEM, Services, open_services, wipe_scratch
 from storage import sessions
 from storage.database import utc_now
 from storage.errors import StorageError
-from storage.grants import rights_of
+from storage.privileges import rights_of
 
 STATIC = Path(__file__).parent / "static"
 UPKEEP_SECONDS = 60

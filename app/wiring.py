@@ -19,10 +19,10 @@ from storage.audit.witness import open_witness
 from storage.database import Actor, Database, utc_now
 from storage.durable import make_folder
 from storage.files import FileStore
-from storage.grants import grant
 from storage.migrate import migrate
 from storage.pdf.signing import open_seal
 from storage.plaintexts import Plaintexts
+from storage.privileges import grant
 from storage.sealing import Keyring
 from storage.users import Passwords
 

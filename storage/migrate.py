@@ -10,7 +10,7 @@ from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import ProgrammingError
 
 from storage.errors import SchemaOld
-from storage.grants import INSUFFICIENT_PRIVILEGE
+from storage.privileges import INSUFFICIENT_PRIVILEGE
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -16,7 +16,7 @@ from app.settings import Settings
 from app.wiring import SYSTEM, bring_up_to_date, open_database, open_services
 from storage.audit.search import verify_rows
 from storage.errors import SchemaOld, StorageError
-from storage.grants import INSUFFICIENT_PRIVILEGE, rights_of
+from storage.privileges import INSUFFICIENT_PRIVILEGE, rights_of
 from tests.app.conftest import open_world, settled, upload
 from tests.fault.disk import Trace
 from tests.fault.ward import Reader, picture
