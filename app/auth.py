@@ -32,6 +32,8 @@ class Caller:
     digest: str | None
     ip: str
     may_write: bool = True
+    may_export: bool = False
+    """Of a program: without a person who confirms it."""
 
     @property
     def language(self) -> str:
@@ -67,7 +69,8 @@ def identify(
         if use.stale:
             with services.database.keep_house(somebody) as tx:
                 tokens.used(tx, use.token_id)
-        return Caller(user=use.user, csrf=None, digest=use.token_id, ip=ip, may_write=use.scope == "write")
+        may = {"may_write": use.scope == "write", "may_export": use.scope == "export"}
+        return Caller(user=use.user, csrf=None, digest=use.token_id, ip=ip, **may)
     if not cookie:
         return None
     with services.database.read(somebody) as tx:

@@ -42,6 +42,8 @@ STATUS = {
     "app.signed_out": 401,
     "app.forbidden": 403,
     "app.foreign_origin": 403,
+    "app.confirm_first": 403,
+    "app.export_scope": 403,
     "app.wrong_password": 403,
     "app.too_many_requests": 429,
     "app.code_needed": 403,

@@ -45,6 +45,7 @@ POLICY: tuple[Rule, ...] = (
     _rule("POST", "/api/account/factor/confirm", ALL),
     _rule("POST", "/api/account/factor/recovery", ALL),
     _rule("POST", "/api/account/factor/remove", ALL),
+    _rule("POST", "/api/grants", ALL),
     _rule("GET", "/api/status", ALL),
     _rule("GET", "/api/about", ALL),
     _rule("GET", "/openapi.json", ALL),

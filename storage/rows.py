@@ -101,6 +101,10 @@ class SessionRow(Base):
     device: Mapped[str] = mapped_column(String(120), default="", server_default="")
     ip: Mapped[str] = mapped_column(String(64), default="", server_default="")
     waiting: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    grant_sha256: Mapped[str | None] = mapped_column(Digest)
+    """Of the token by which the session may take one thing away."""
+    grant_target: Mapped[str | None] = mapped_column(Digest)
+    grant_until: Mapped[datetime | None]
 
 
 class SecondFactorRow(Base):

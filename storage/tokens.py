@@ -14,8 +14,8 @@ from storage.rows import TokenRow
 from storage.sessions import token_digest
 from storage.users import User
 
-Scope = Literal["read", "write"]
-SCOPES: tuple[Scope, ...] = ("read", "write")
+Scope = Literal["read", "write", "export"]
+SCOPES: tuple[Scope, ...] = ("read", "write", "export")
 LONGEST = timedelta(days=90)
 MARK = "dfm_"
 # A token that is noted at every request would write at every request.
@@ -37,7 +37,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenUse:
-    """Whose token a request carries and what it may do: only look, or whatever its owner may."""
+    """Whose token a request carries and what it may do: only look, look and take exports, or whatever its owner may but exports."""
 
     user: User
     token_id: str

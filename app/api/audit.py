@@ -6,7 +6,7 @@ from typing import Annotated, Literal, cast
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from app import record
+from app import leaving, record
 from app.auth import Caller, allow, services_of
 from app.describing import gives
 from app.record import Form
@@ -98,6 +98,7 @@ def export(
     request: Request, form: Form = "sealed", after: Number = -1, caller: Caller = AUDITOR
 ) -> StreamingResponse:
     """The whole record as a sealed file; or what stands behind an entry, as FHIR resources or syslog messages."""
+    leaving.check(request, caller)
     lines = record.lines(services_of(request).database, caller.actor, form, after)
     name, kind = FILES[form]
     headers = {"content-disposition": f'attachment; filename="{name}"'}

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from app import export
+from app import export, leaving
 from app.auth import Caller, allow, services_of
 from app.describing import gives
 from dicom.profile import Dates, Options
@@ -33,6 +33,7 @@ def copy(
     request: Request, study_id: str, wanted: Annotated[Wanted, Query()], caller: Caller = CLINICIAN
 ) -> StreamingResponse:
     """A ZIP of copies without identity and report.json, which says what was done and what may still hold text."""
+    leaving.check(request, caller)
     chosen = wanted.model_dump()
     options = Options(keyed_pseudonym=chosen.pop("pseudonym"), **chosen)
     pieces = export.begin(services_of(request), caller, study_id, options)

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from app import delivery, review, viewing
+from app import delivery, leaving, review, viewing
 from app.api.answers import pdf_response
 from app.auth import Caller, allow, services_of
 from app.describing import PDF, PNG, gives
@@ -158,6 +158,7 @@ def export_jsonl(request: Request, caller: Caller = RESEARCHER) -> Response:
 @router.get("/pairs.jsonl", response_class=Response, responses=gives("application/x-ndjson"))
 def pairs_jsonl(request: Request, caller: Caller = RESEARCHER) -> Response:
     """Drafts beside signed sections as JSON lines, without identity; `dragonfly-med evaluate --review` scores them."""
+    leaving.check(request, caller)
     with services_of(request).database.write(caller.actor) as tx:
         found = list(review.pairs(tx))
         tx.record("review.exported", object_type="pairs", count=len(found))
@@ -171,6 +172,7 @@ def codebook(caller: Caller = RESEARCHER) -> dict[str, str]:
 
 
 def _exported(request: Request, caller: Caller) -> list[dict[str, Any]]:
+    leaving.check(request, caller)
     with services_of(request).database.write(caller.actor) as tx:
         found = list(review.rows(tx))
         tx.record("review.exported", object_type="reviews", count=len(found))

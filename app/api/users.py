@@ -6,7 +6,7 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from app.auth import Caller, allow, services_of
+from app.auth import Caller, Confirmed, allow, confirm, services_of
 from app.errors import Refused
 from app.shapes import Nothing
 from app.shapes.people import Person, PersonLine, Token, TokenMade
@@ -35,12 +35,12 @@ class ChangedUser(BaseModel):
     password: str | None = Field(None, max_length=4000)
 
 
-class NewToken(BaseModel):
+class NewToken(Confirmed):
     """A token to add."""
 
     label: str = Field(min_length=1, max_length=120)
     days: int = Field(30, ge=1, le=90)
-    scope: Literal["read", "write"] = "read"
+    scope: Literal["read", "write", "export"] = "read"
 
 
 @router.get("/api/users")
@@ -97,7 +97,9 @@ def new(request: Request, wanted: NewToken, caller: Caller = allow()) -> TokenMa
     """A new token; its secret is shown this once. A token cannot make another and so outlive itself."""
     if caller.csrf is None:
         raise Refused("app.forbidden")
-    with services_of(request).database.write(caller.actor) as tx:
+    services = services_of(request)
+    confirm(services, caller, wanted.password, wanted.code)
+    with services.database.write(caller.actor) as tx:
         secret, token = tokens.add(
             tx, caller.user.id, label=wanted.label, lifetime=timedelta(days=wanted.days), scope=wanted.scope
         )

@@ -94,6 +94,13 @@ class Recovery(TypedDict):
 
 
 @exact
+class GrantGiven(TypedDict):
+    """How long the browser may open what was confirmed."""
+
+    seconds: int
+
+
+@exact
 class Person(TypedDict):
     """A person, for the administrator."""
 
@@ -118,7 +125,7 @@ class Token(TypedDict):
     id: str
     label: str
     prefix: str
-    scope: Literal["read", "write"]
+    scope: Literal["read", "write", "export"]
     expires_at: Time
     last_used_at: Time | None
 

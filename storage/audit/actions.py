@@ -25,6 +25,8 @@ ACTIONS: dict[str, str] = {
     "factor.recovery_used": "110114",
     "factor.recovery_renewed": "110113",
     "factor.removed": "110113",
+    "grant.given": "110114",
+    "grant.used": "110106",
     "token.added": "110113",
     "token.revoked": "110113",
     "access.refused": "110113",

@@ -88,6 +88,12 @@ class World:
             return find(tx.session, action=action, **wanted)
 
 
+def confirmed(browser: TestClient, target: str) -> Any:
+    """The answer of an export that was confirmed with the password first."""
+    assert browser.post("/api/grants", json={"target": target, "password": PASSWORD}).status_code == 201
+    return browser.get(target)
+
+
 @contextmanager
 def open_world(folder: Path, **settings: Any) -> Iterator[World]:
     """A web application in a folder, started and stopped."""

@@ -66,7 +66,7 @@ def holdings(world: World) -> Holdings:
     browser.put(f"/api/uploads/{lens}/files/0", content=_ct("73")[0])
     browser.post(f"/api/uploads/{lens}/finish", json={})
     settled(browser, lens)
-    token = browser.post("/api/tokens", json={"label": MARKER, "days": 1}).json()
+    token = browser.post("/api/tokens", json={"label": MARKER, "days": 1, "password": PASSWORD}).json()
     erasure = browser.post(f"/api/studies/{study_id}/erasure", json={"reason": "wrong_upload"})
     held = world.sign_in("admin").post("/api/holds", json={"number": "QF-77", "reason": "legal_claim"})
     shown = {"upload_id": upload(browser, photo(4), finish=False), "number": "0", "code": "-"}

@@ -17,7 +17,7 @@ from dicom.profile import Options
 from dicom.uids import derived_uid
 from storage import studies, users
 from storage.errors import Unreadable
-from tests.app.conftest import settled, upload
+from tests.app.conftest import confirmed, settled, upload
 from tests.app.test_identity import PLANTED, clean_of
 from tests.app.test_slides import taken_in
 from tests.samples import ct_series, dicom_bytes, photo, slide
@@ -25,7 +25,7 @@ from tests.samples import ct_series, dicom_bytes, photo, slide
 
 def taken(browser, study_id, query=""):
     """The archive of a study, its answer and the report in it."""
-    answer = browser.get(f"/api/studies/{study_id}/deidentified.zip{query}")
+    answer = confirmed(browser, f"/api/studies/{study_id}/deidentified.zip{query}")
     assert answer.status_code == 200, answer.text
     archive = zipfile.ZipFile(io.BytesIO(answer.content))
     assert archive.testzip() is None
@@ -115,7 +115,7 @@ def test_only_its_owner_takes_it(world, study_id):
     """For another clinician it is not there; nobody else has clinical work to do."""
     address = f"/api/studies/{study_id}/deidentified.zip"
 
-    assert world.sign_in("clinician").get(address).status_code == 404
+    assert confirmed(world.sign_in("clinician"), address).status_code == 404
     assert {world.sign_in(role).get(address).status_code for role in ("researcher", "admin", "auditor")} == {
         403
     }

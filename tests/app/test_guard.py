@@ -6,6 +6,7 @@ import pytest
 
 from app.policy import ALL, POLICY
 from app.ui.page import ISLANDS
+from tests.app.conftest import PASSWORD
 from tests.app.test_routes import every_route
 
 ROLES = (*ALL, None)
@@ -100,8 +101,9 @@ def test_a_change_needs_our_own_page(browsers, headers, status):
 def test_a_token_reads_without_a_session_and_changes_only_with_its_scope(world, browsers):
     """Programs carry a token: read-only unless it says otherwise, and no token makes another."""
     owner = browsers["clinician"]
+    wanted = {"days": 1, "password": PASSWORD}
     secrets = {
-        scope: owner.post("/api/tokens", json={"label": scope, "scope": scope, "days": 1}).json()["secret"]
+        scope: owner.post("/api/tokens", json={**wanted, "label": scope, "scope": scope}).json()["secret"]
         for scope in ("read", "write")
     }
     program = world.browser()
@@ -111,7 +113,10 @@ def test_a_token_reads_without_a_session_and_changes_only_with_its_scope(world, 
     assert program.get("/api/studies", headers=bearer["read"]).status_code == 200
     assert program.post("/api/uploads", json=upload, headers=bearer["read"]).status_code == 403
     assert program.post("/api/uploads", json=upload, headers=bearer["write"]).status_code == 201
-    assert program.post("/api/tokens", json={"label": "more"}, headers=bearer["write"]).status_code == 403
+    assert (
+        program.post("/api/tokens", json={"label": "more", **wanted}, headers=bearer["write"]).status_code
+        == 403
+    )
     assert program.get("/api/studies", headers={"authorization": "Bearer dfm_wrong"}).status_code == 401
 
 

@@ -16,7 +16,7 @@ from model.scripted import ScriptedEngine
 from storage import answers
 from storage.database import Actor
 from storage.errors import DatabaseAway, DiskFull
-from tests.app.conftest import PASSWORD, upload
+from tests.app.conftest import PASSWORD, confirmed, upload
 from tests.samples import ct_series, dicom_bytes, photo
 
 PLANTED = ("Gildong", "홍길동", "PLANT-0815", "19610314", "1961-03-14", "ACC-4711", "Dr. Referrer")
@@ -262,14 +262,11 @@ def test_identifiers_reach_nothing_that_a_researcher_can_fetch(world, sent):
         },
     )
     fetched = [
-        researcher.get(one)
-        for one in (
-            "/api/review/reports",
-            address,
-            "/api/review/export.csv",
-            "/api/review/export.jsonl",
-            "/api/review/pairs.jsonl",
-        )
+        *(researcher.get(one) for one in ("/api/review/reports", address)),
+        *(
+            confirmed(researcher, f"/api/review/{one}")
+            for one in ("export.csv", "export.jsonl", "pairs.jsonl")
+        ),
     ]
     paper = researcher.get(f"{address}/pdf")
     text = "".join(page.extract_text() for page in PdfReader(BytesIO(paper.content)).pages)
@@ -309,7 +306,7 @@ def test_drafts_and_signed_sections_are_exported_in_pairs(own_world, sent):
     assert browser.put(f"/api/reports/{report['id']}", json=edit).status_code == 200
     assert signed(browser, report).status_code == 200
 
-    answer = researcher.get("/api/review/pairs.jsonl")
+    answer = confirmed(researcher, "/api/review/pairs.jsonl")
 
     rows = {row["section"]: row for row in map(json.loads, answer.text.splitlines())}
     assert answer.headers["content-type"].startswith("application/x-ndjson")
@@ -349,7 +346,7 @@ def test_the_auditor_reads_verifies_and_takes_away(world, sent, tmp_path):
 
     found = auditor.get("/api/audit?action=study&limit=5").json()
     verdict = auditor.post("/api/audit/verify").json()
-    (tmp_path / "log").write_bytes(auditor.get("/api/audit/export").content)
+    (tmp_path / "log").write_bytes(confirmed(auditor, "/api/audit/export").content)
     outside = verify(tmp_path / "log", auditor.get("/api/audit/public-key").content)
     since = auditor.get("/api/audit?since=2020-01-01T00:00:00&until=2020-01-02").json()
 

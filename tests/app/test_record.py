@@ -5,15 +5,18 @@ import socket
 
 from app.cli import main
 from storage.verifier import CLEAN, verify, verify_lines
+from tests.app.conftest import confirmed
 
 
 def test_the_auditor_takes_the_record_in_three_forms(own_world, tmp_path):
     """Sealed, as FHIR resources, as syslog messages; each leaving is an entry, another form is refused."""
     auditor = own_world.sign_in("auditor")
 
-    sealed = auditor.get("/api/audit/export")
-    events = [json.loads(line) for line in auditor.get("/api/audit/export?form=fhir").content.splitlines()]
-    messages = auditor.get("/api/audit/export?form=syslog&after=3").content.splitlines()
+    sealed = confirmed(auditor, "/api/audit/export")
+    events = [
+        json.loads(line) for line in confirmed(auditor, "/api/audit/export?form=fhir").content.splitlines()
+    ]
+    messages = confirmed(auditor, "/api/audit/export?form=syslog&after=3").content.splitlines()
 
     (tmp_path / "log").write_bytes(sealed.content)
     public = auditor.get("/api/audit/public-key").content
@@ -21,7 +24,8 @@ def test_the_auditor_takes_the_record_in_three_forms(own_world, tmp_path):
     assert [one["entity"][-1]["detail"][0]["valueString"] for one in events] == [
         str(seq) for seq in range(len(events))
     ]
-    assert len(messages) == len(events) + 1 - 4
+    # Behind the fourth entry; between the two exports the second was confirmed: given, used, exported.
+    assert len(messages) == len(events) + 3 - 4
     assert [one.get("form") for one in own_world.entries("audit.exported")] == ["syslog", "fhir", None]
     assert auditor.get("/api/audit/export?form=pdf").status_code == 422
 

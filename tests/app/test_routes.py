@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from starlette.routing import Mount, Route
 
+from app.leaving import ROUTES
 from app.policy import PAGES, rule_for
 from tests.app.conftest import PASSWORD, open_world
 from tests.app.holdings import MARKER, Holdings, holdings
@@ -94,7 +95,8 @@ def bodies(held: Holdings) -> dict[tuple[str, str], Any]:
             "password": PASSWORD,
         },
         ("PATCH", "/api/users/{user_id}"): {"display_name": "Renamed"},
-        ("POST", "/api/tokens"): {"label": "tried", "days": 1},
+        ("POST", "/api/tokens"): {"label": "tried", "days": 1, "password": PASSWORD},
+        ("POST", "/api/grants"): {"target": "/api/audit/export", "password": PASSWORD},
         ("POST", "/api/papers/check"): {"sha256": "0" * 64},
         ("PATCH", "/api/session"): {"theme": "dark"},
         ("POST", "/api/account/factor"): {"password": PASSWORD},
@@ -146,6 +148,8 @@ def walked(world, held):
             if (path, who) == (STREAM, "owner"):
                 continue
             address = held.path(method, path) + QUERIES.get(path, "")
+            if path in ROUTES:
+                browser.post("/api/grants", json={"target": address, "password": PASSWORD})
             body = sent.get((method, path), None if method == "GET" else {})
             answers[method, path, who] = browser.request(method, address, json=body)
     return answers, before, after

@@ -196,7 +196,9 @@ def test_people_end_their_sessions_and_nobody_elses(world):
 def test_a_program_does_not_change_how_its_owner_signs_in(world):
     """A token that may write sets up, renews and removes no second factor."""
     owner = world.sign_in("clinician")
-    made = owner.post("/api/tokens", json={"label": "p", "scope": "write", "days": 1}).json()
+    made = owner.post(
+        "/api/tokens", json={"label": "p", "scope": "write", "days": 1, "password": PASSWORD}
+    ).json()
     bearer = {"authorization": f"Bearer {made['secret']}"}
     body = {"password": PASSWORD, "code": "000000"}
 

@@ -250,6 +250,21 @@ def get_text(page: Page, address: str) -> str:
     return answer.text()
 
 
+def taken_text(page: Page, address: str) -> str:
+    """The same of an export, which is confirmed with the password first."""
+    csrf = {"X-CSRF-Token": get(page, "/api/session")["csrf"]}
+    asked = page.request.post("/api/grants", data={"target": address, "password": PASSWORD}, headers=csrf)
+    assert asked.status == 201, asked.text()
+    return get_text(page, address)
+
+
+def confirm(page: Page) -> None:
+    """The password, in the dialog that asks for it before something leaves."""
+    dialog = page.locator("dialog.signing")
+    dialog.locator("input[name=password]").fill(PASSWORD)
+    dialog.locator("button[type=submit]").click()
+
+
 def png(pixels) -> bytes:
     """Pixels as a picture without any header."""
     from PIL import Image

@@ -54,8 +54,10 @@ def test_a_copy_leaves_without_identity_and_a_picture_after_somebody_looked(
     page.locator("dialog.copy select").select_option("shift")
     page.locator("dialog.copy input[name=keep_characteristics]").check()
     shots(page, "copy", "dialog.copy")
+    page.click("[data-action=take]")
+    shots(page, "take", "dialog.signing")
     with page.expect_download() as taken:
-        page.click("[data-action=take]")
+        pages.confirm(page)
     archive = zipfile.ZipFile(taken.value.path())
     copies = [archive.read(one) for one in archive.namelist()]
     expect(page.locator("dialog.copy")).to_have_count(0)

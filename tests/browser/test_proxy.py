@@ -12,7 +12,7 @@ from pydicom.data import get_testdata_file
 from app.settings import Settings
 from tests.browser import pages
 from tests.browser.conftest import Watcher, environment
-from tests.browser.house import PACE_MS, ROOT, House
+from tests.browser.house import PACE_MS, PASSWORD, ROOT, House
 from tests.browser.test_walk import walk
 from tests.conftest import Postgres, free_port
 from tests.test_deploy import nginx_settings
@@ -107,10 +107,10 @@ def test_the_smoke_test_of_an_operator_passes(hospital: House, watcher: Watcher)
     made = page.evaluate(
         """async () => {
           const csrf = (await (await fetch('/api/session')).json()).csrf;
-          const answer = await fetch('/api/tokens', {method: 'POST', body: '{"label": "smoke", "days": 1, "scope": "write"}',
+          const answer = await fetch('/api/tokens', {method: 'POST', body: '{"label": "smoke", "days": 1, "scope": "write", "password": "PASSWORD"}',
             headers: {'X-CSRF-Token': csrf, 'Content-Type': 'application/json'}});
           return await answer.json();
-        }"""
+        }""".replace("PASSWORD", PASSWORD)
     )
 
     ran = subprocess.run(

@@ -96,11 +96,11 @@ def test_researchers_judge_without_learning_who_it_is(house: House, watcher: Wat
     assert any("follow-up is advised" in text for text in fetched.values())
     found = {(word, where) for where, text in fetched.items() for word in PLANTED if word in text}
     assert found == set()
-    lines = pages.get_text(reader, "/api/review/export.jsonl").splitlines()
+    lines = pages.taken_text(reader, "/api/review/export.jsonl").splitlines()
     judged = [row for row in map(json.loads, lines) if row["report_id"] == report_id]
     assert sorted(row["rating"] for row in judged) == [2, 4]
     assert all(len(row["categories"]) == 1 and row["comment"] == "Too short." for row in judged)
-    assert pages.get_text(reader, "/api/review/export.csv").count(report_id) == 2
+    assert pages.taken_text(reader, "/api/review/export.csv").count(report_id) == 2
 
 
 def judge(page: Page, report_id: str, rating: str) -> None:

@@ -228,7 +228,8 @@ def opened_reader(house: House, folder: Path) -> Reader:
         report = reports.create(tx, other, {"sections": {"findings": []}})
         for username in ("dr.lee", "auditor"):
             owner = people[username].id
-            made = tokens.add(tx, owner, label="test", lifetime=timedelta(days=1), scope="write")
+            scope: tokens.Scope = "export" if username == "auditor" else "write"
+            made = tokens.add(tx, owner, label="test", lifetime=timedelta(days=1), scope=scope)
             secrets.append(made[0])
     services.close()
     base = Base(secrets[0], secrets[1], seen[0], seen[1], (other.id, report.id))

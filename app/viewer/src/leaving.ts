@@ -4,6 +4,7 @@ import { get, post } from "./api";
 import { fill, h } from "./dom";
 import { t } from "./i18n";
 import { icon } from "./icons";
+import { takeAway } from "./takeaway";
 import { complain } from "./toast";
 import type { Withheld } from "./types";
 
@@ -17,7 +18,7 @@ export function copyButton(studyId: string): HTMLElement {
 function copyDialog(studyId: string): void {
   const dates = h("select", { class: "input", name: "dates" }, ...["remove", "shift", "keep"].map((one) => h("option", { value: one }, t(`ui.copy.dates.${one}`))));
   const boxes = SWITCHES.map((name) => h("label", { class: "check" }, h("input", { type: "checkbox", name }), h("span", {}, t(`ui.copy.${name}`))));
-  const take = h("a", { class: "button primary", download: "", "data-action": "take" }, icon("leave"), t("ui.copy.take"));
+  const take = h("button", { class: "button primary", type: "button", "data-action": "take", on: { click: () => void leave() } }, icon("leave"), t("ui.copy.take"));
   const form = h(
     "form",
     { class: "sheet", method: "dialog" },
@@ -28,15 +29,13 @@ function copyDialog(studyId: string): void {
     h("p", { class: "notice amber" }, icon("warn"), h("span", {}, t("ui.copy.look"))),
     h("div", { class: "row-end" }, h("button", { class: "button", type: "submit" }, t("ui.cancel")), take),
   );
-  const show = () => {
+  const dialog = open("copy", t("ui.copy"), form);
+  const leave = () => {
     const wanted = new URLSearchParams({ dates: dates.value });
     for (const name of SWITCHES) wanted.set(name, String(new FormData(form).has(name)));
-    take.setAttribute("href", `/api/studies/${studyId}/deidentified.zip?${wanted}`);
+    dialog.close();
+    return takeAway(t("ui.copy"), `/api/studies/${studyId}/deidentified.zip?${wanted}`);
   };
-  form.addEventListener("change", show);
-  show();
-  const dialog = open("copy", t("ui.copy"), form);
-  take.addEventListener("click", () => window.setTimeout(() => dialog.close()));
 }
 
 /** Everything of a signed report that waits; each is looked at before it is released. */

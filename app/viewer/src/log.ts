@@ -5,6 +5,7 @@ import { fill, h } from "./dom";
 import { action, field, select, table } from "./form";
 import { dayAndClock, t } from "./i18n";
 import { shell } from "./shell";
+import { takeAway } from "./takeaway";
 import { complain } from "./toast";
 import type { Entries, Entry, LogVerdict } from "./types";
 
@@ -50,7 +51,7 @@ export function mount(host: HTMLElement): () => void {
           "p",
           { class: "row" },
           action(t("ui.log.verify"), verify, "button primary"),
-          h("a", { class: "button small-button", href: "/api/audit/export", download: "audit-log.jsonl" }, t("ui.log.export")),
+          action(t("ui.log.export"), () => takeAway(t("ui.log.export"), "/api/audit/export", "audit-log.jsonl"), "button small-button"),
           h("a", { class: "button small-button", href: "/api/audit/public-key", download: "public.pem" }, t("ui.log.key")),
         ),
       ),

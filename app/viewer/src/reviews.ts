@@ -2,9 +2,10 @@
 
 import { get } from "./api";
 import { fill, h } from "./dom";
-import { table } from "./form";
+import { action, table } from "./form";
 import { t } from "./i18n";
 import { shell } from "./shell";
+import { takeAway } from "./takeaway";
 import { complain } from "./toast";
 import type { ReviewLine } from "./types";
 
@@ -14,9 +15,10 @@ export function mount(host: HTMLElement): () => void {
   const exports = h(
     "p",
     { class: "row" },
-    ...(["export.csv", "export.jsonl", "codebook"] as const).map((file) =>
-      h("a", { class: "button small-button", href: `/api/review/${file}`, download: file === "codebook" ? "codebook.json" : file }, t(`ui.review.${file}`)),
+    ...(["export.csv", "export.jsonl"] as const).map((file) =>
+      action(t(`ui.review.${file}`), () => takeAway(`${t("ui.nav.reviews")}: ${t(`ui.review.${file}`)}`, `/api/review/${file}`, file), "button small-button"),
     ),
+    h("a", { class: "button small-button", href: "/api/review/codebook", download: "codebook.json" }, t("ui.review.codebook")),
   );
   fill(page.main, h("div", { class: "plain-page" }, h("div", { class: "row spread" }, h("h1", {}, t("ui.nav.reviews")), exports), list));
   void get<ReviewLine[]>("/api/review/reports").then((lines) => {

@@ -242,6 +242,11 @@ export interface FrameLine {
   sha256: string;
 }
 
+/** How long the browser may open what was confirmed. */
+export interface GrantGiven {
+  seconds: number;
+}
+
 /** Why a patient may not be erased for now. */
 export interface Hold {
   id: string;
@@ -836,7 +841,7 @@ export interface Token {
   id: string;
   label: string;
   prefix: string;
-  scope: "read" | "write";
+  scope: "read" | "write" | "export";
   expires_at: string;
   last_used_at: string | null;
 }
@@ -846,7 +851,7 @@ export interface TokenMade {
   id: string;
   label: string;
   prefix: string;
-  scope: "read" | "write";
+  scope: "read" | "write" | "export";
   expires_at: string;
   last_used_at: string | null;
   secret: string;

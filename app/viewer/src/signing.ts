@@ -77,6 +77,8 @@ export interface Question {
   blocked: boolean;
   /** What cannot be undone looks so. */
   danger?: boolean;
+  /** Something leaves; nothing is signed. */
+  leave?: boolean;
   send(password: string, code: string): Promise<unknown>;
 }
 
@@ -86,7 +88,7 @@ export function askPassword(question: Question): Promise<boolean> {
     const password = h("input", { class: "input", type: "password", name: "password", autocomplete: "current-password", required: true });
     const code = h("input", { class: "input", name: "code", autocomplete: "one-time-code", maxlength: 60, required: me().second_factor });
     const problem = h("p", { class: "notice red", role: "alert", hidden: true });
-    const submit = h("button", { class: question.danger ? "button danger" : "button primary", type: "submit", disabled: question.blocked }, icon(question.danger ? "trash" : "sign"), question.button);
+    const submit = h("button", { class: question.danger ? "button danger" : "button primary", type: "submit", disabled: question.blocked }, icon(question.danger ? "trash" : question.leave ? "leave" : "sign"), question.button);
     const form = h(
       "form",
       { class: "sheet" },
