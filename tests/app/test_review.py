@@ -11,6 +11,7 @@ from pypdf import PdfReader
 from app.policy import POLICY
 from app.review import as_csv
 from app.telling import is_telling, only_together
+from tests.app.conftest import confirmed
 from tests.app.test_reading import drafted, signed, work
 from tests.app.test_slides import taken_in
 from tests.dicom.test_burned_in import FONT

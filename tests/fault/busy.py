@@ -205,6 +205,10 @@ class Reader:
             raise NotDone
         headers = {"authorization": f"Bearer {secret or self.base.clinician}"}
         answer = client.request(method, address, headers=headers, **more)
+        if answer.status_code == 429:
+            # A password whose judgement a kill ended counts as a wrong one, and after several its owner has to wait.
+            self.ended.wait(answer.json()["error"]["facts"]["seconds"])
+            raise NotDone
         if answer.status_code >= 400:
             # A refusal would be the reader's own fault, unless its upload or version was overtaken by a kill.
             assert answer.status_code in (404, 409, 500, 503), (answer.status_code, answer.text)

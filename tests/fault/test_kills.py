@@ -26,7 +26,7 @@ from tests.conftest import free_port
 from tests.fault.busy import PHASES, Reader, opened_reader
 from tests.fault.ward import CHEAP, complaints_of, orphans, record_complaints
 
-PATIENCE_SECONDS = 180
+PATIENCE_SECONDS = 300
 RESTART_SECONDS = 10
 SAMPLE = {
     "sqlite": ("upload", "sign"),
@@ -79,13 +79,15 @@ class Killer:
         began = time.monotonic()
         self.parts[verb] = self.house.start(verb)
         if verb == "work":
-            self.house.wait_for_worker(self.parts[verb])
+            self.house.wait_for_worker(self.parts[verb], PATIENCE_SECONDS)
         else:
-            self.house.wait_for_web()
+            self.house.wait_for_web(PATIENCE_SECONDS)
         self.restarts[verb].append(time.monotonic() - began)
         self.worked[verb].append(processor_seconds(self.parts[verb].pid))
         until(lambda: not reader.phase or reader.failure)
         self.check_now()
+        kills = sum(map(len, self.restarts.values()))
+        print(f"{kills} kills, {len(reader.told)} acknowledged, nothing lost", flush=True)
 
     def check_now(self) -> None:
         """What was acknowledged since the last look is there, once; files and rows agree; the record verifies."""
