@@ -34,6 +34,8 @@ STATUS = {
     "storage.database_away": 503,
     "storage.disk_full": 507,
     "storage.witness_away": 503,
+    "storage.spool_full": 507,
+    "storage.spool_broken": 503,
     "storage.seal_broken": 503,
     "storage.scratch_full": 507,
     "storage.unreadable": 410,

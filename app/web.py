@@ -40,6 +40,7 @@ def create_app(settings: Settings, services: Services | None = None) -> ASGIApp:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         intake.forget_interrupted(parts)
         erasing.finish(parts)
+        _take_in(parts)
         with parts.database.write(SYSTEM) as tx:
             tx.record("application.started")
         log.info("web process started", address=settings.address)
@@ -92,8 +93,15 @@ async def _upkeep(services: Services, received: intake.Intake, started: datetime
             log.warning("upkeep failed", code=error.code)
 
 
+def _take_in(services: Services) -> None:
+    """Put emergency readings that were written down elsewhere into the record."""
+    if services.database.spool and (count := services.database.spool.take_in(services.database, SYSTEM)):
+        log.warning("emergency readings were taken into the record", count=count)
+
+
 def keep_up(services: Services, received: intake.Intake) -> None:
     """One round of it."""
+    _take_in(services)
     services.database.seal_log()
     services.anchors.round(services.database, SYSTEM)
     with services.database.keep_house(SYSTEM) as tx:

@@ -15,6 +15,7 @@ from app.volumes import Volumes
 from dicom.guard import Limits
 from dicom.sandbox import Decoder
 from storage.audit.keys import AuditKeys
+from storage.audit.spool import Spool
 from storage.audit.witness import open_witness
 from storage.database import Actor, Database, utc_now
 from storage.durable import make_folder
@@ -73,6 +74,8 @@ def open_services(
     """Everything but the model; makes keys and tables on the first start."""
     seal, anchors = open_seal(settings.paper_seal), open_anchors(settings)
     database = open_database(settings, clock)
+    database.spool = open_spool(settings)
+    database.spool.prepare()
     limits = Limits(file_bytes=settings.upload_file_bytes, memory_bytes=settings.decoder_memory_bytes)
     decoder = Decoder(settings.decoders, limits)
     return Services(
@@ -111,6 +114,11 @@ def open_database(
         database.close()
         raise
     return database
+
+
+def open_spool(settings: Settings) -> Spool:
+    """Where emergency readings are written down while the record cannot be; the web process makes it."""
+    return Spool(settings.data_dir / "spool", AuditKeys(settings.keys / "audit"))
 
 
 def bring_up_to_date(settings: Settings) -> None:

@@ -33,6 +33,7 @@ from storage.audit.keys import AuditKeys
 from storage.audit.log import Appended, Position, append, open_log, seal_log, stamp, standing
 from storage.audit.receipts import Tiles
 from storage.audit.renewal import Reason, Renewed, renew
+from storage.audit.spool import Spool
 from storage.audit.witness import Standing, Witness
 from storage.engines import make_engine, refuse_lossy
 from storage.errors import (
@@ -65,6 +66,8 @@ POSTGRESQL_LIMITS = (
 POSTGRESQL_LOCK = "SELECT 1 FROM audit_head WHERE id = 1 FOR UPDATE"
 # Any fixed number: the first processes of an installation start its log one after the other.
 POSTGRESQL_START_LOCK = "SELECT pg_advisory_xact_lock(7302190)"
+READ_ONLY = "25006"
+"""PostgreSQL's code for a change where nothing may be changed."""
 HOUSEKEEPING = {SessionRow, SignInTryRow, TokenRow, UploadRow, WorkerRow}
 
 
@@ -190,6 +193,8 @@ class Database:
         self._witness = witness
         self._looks = Committer(self._commit_looks)
         self.tiles = Tiles()
+        self.spool: Spool | None = None
+        """Where emergency readings are written down while the record cannot be; without one they are refused."""
         self.witness_behind = 0
         """Changes since the witness was last reached; the next one it hears of covers them all."""
 
@@ -258,7 +263,13 @@ class Database:
         if not tx.entries:
             raise UnrecordedChange(actor=actor.id)
         canonical(tx.entries)  # what cannot be written fails here, and not those who wait beside it
-        tx.positions = self._looks.add(tx.entries)
+        try:
+            tx.positions = self._looks.add(tx.entries)
+        except (DatabaseAway, DiskFull):
+            # The one exception: whoever opened a patient in an emergency, whose entries say which one.
+            if self.spool is None or not all(entry.get("cause") for entry in tx.entries):
+                raise
+            self.spool.append(tx.entries)
 
     @contextmanager
     def write(self, actor: Actor) -> Iterator[Tx]:
@@ -404,6 +415,8 @@ def _translated(error: DBAPIError) -> StorageError:
         return DiskFull()
     if isinstance(error, IntegrityError) and "unique" in words:
         return Conflict()
+    if getattr(error.orig, "sqlstate", "") == READ_ONLY:
+        return DatabaseAway(reason="read-only")
     if isinstance(error, OperationalError) or error.connection_invalidated:
         return DatabaseAway()
     return StorageError(kind=type(error.orig).__name__)

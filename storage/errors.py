@@ -21,6 +21,8 @@ StorageError
 ├── DatabaseAway        the database cannot be reached or is locked
 ├── DiskFull            no room; nothing was written
 ├── WitnessAway         whoever keeps the length of the log elsewhere cannot be reached
+├── SpoolFull           no room left to write emergency readings down while the record cannot be
+├── SpoolBroken         what waits to go into the record is not as it was written
 ├── SchemaOld           the schema is that of another version, and this login may not change it
 ├── NotEmpty            a copy is brought back only where nothing is yet
 ├── ArchiveBroken       a copy cannot be made whole, or was altered, cut or sealed to somebody else
@@ -168,6 +170,18 @@ class WitnessAway(StorageError):
     """The witness of the log cannot be reached."""
 
     code = "storage.witness_away"
+
+
+class SpoolFull(StorageError):
+    """Nothing more can be written down until the record can be written to again."""
+
+    code = "storage.spool_full"
+
+
+class SpoolBroken(StorageError):
+    """What waits to go into the record is not as it was written."""
+
+    code = "storage.spool_broken"
 
 
 class SchemaOld(StorageError):

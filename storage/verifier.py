@@ -115,6 +115,8 @@ class Checker:
     """What the first entry says of the log before this one."""
     because: Any = None
     clock_back: list[int] = field(default_factory=list)
+    spooled: int = 0
+    bent_spools: list[int] = field(default_factory=list)
     tree: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -152,6 +154,9 @@ class Checker:
                 raise Broken(f"{name}: does not continue the chain")
         self._time(record, name)
         self._paper(record)
+        self.spooled += "spooled" in record
+        if record.get("action") == "spool.taken_in" and record.get("outcome") != "success":
+            self.bent_spools.append(self.size)
         self.mac = mac
         self._grow(leaf)
         anchor = self.anchors.get(self.size)
@@ -211,6 +216,16 @@ class Checker:
             lines.append(
                 f"The clock stood behind an earlier entry {len(self.clock_back)} times, first in entry "
                 f"{self.clock_back[0]}; the entries say so themselves."
+            )
+        if self.spooled:
+            lines.append(
+                f"{self.spooled} emergency readings were written down elsewhere first, because the log could not be "
+                "written to; each says when it was."
+            )
+        if self.bent_spools:
+            lines.append(
+                f"What was written down elsewhere was not all there, or was altered, before it came into the log: see "
+                f"entry {', '.join(map(str, self.bent_spools))}."
             )
         if self.witness:
             lines.append(

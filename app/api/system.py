@@ -109,6 +109,9 @@ def _figures(services: Services, waiting: int) -> str:
         "dragonfly_answers_waiting": waiting,
         "dragonfly_audit_entries": entries,
         "dragonfly_witness_behind": services.database.witness_behind,
+        "dragonfly_spool_waiting": int(
+            not (services.database.spool is None or services.database.spool.is_empty)
+        ),
         "dragonfly_checkpoint_file_failures": services.anchors.file_failures,
         "dragonfly_stamp_failures": services.anchors.stamp_failures,
         "dragonfly_disk_free_bytes": disk.free,

@@ -8,7 +8,7 @@ from pathlib import Path
 from app import record
 from app.anchoring import newest, open_stamps
 from app.settings import Settings
-from app.wiring import SYSTEM, open_database
+from app.wiring import SYSTEM, open_database, open_spool
 from storage.audit.receipts import continuation, receipt
 from storage.audit.search import checkpoints_in, checkpoints_of, verify_database
 from storage.audit.stamps import Stamps, about, name_of, request_for
@@ -25,6 +25,8 @@ def verify(settings: Settings, options: Namespace) -> int:
         verdict = _verdict(settings, options)
         if options.paper is not None:
             verdict = replace(verdict, lines=(*verdict.lines, *_about_the_seal(options.paper, options.roots)))
+        if options.log is None and verdict.status != TAMPERED:
+            verdict = _with_spool(verdict, settings)
         if options.stamps is not None and verdict.status == CLEAN:
             verdict = _with_stamps(verdict, settings, options)
     except (OSError, ValueError) as error:
@@ -149,6 +151,19 @@ def _about_the_seal(paper: Path, roots: Path | None) -> list[str]:
         trust = "Who that is was not proved: name the roots with --roots."
     name = f"certificate {found.certificate_sha256}"
     return [f"Digitally signed as {found.by} ({name}) at {when}, {clock}. {whole} {trust}"]
+
+
+def _with_spool(verdict: Verdict, settings: Settings) -> Verdict:
+    """The verdict about this installation with what waits to go into its record."""
+    spool = open_spool(settings)
+    if not spool.path.exists():
+        return verdict
+    found = spool.look()
+    if found.broken:
+        said = f"what lies behind reading {len(found.entries)} in {spool.path} is not as it was written"
+        return Verdict(TAMPERED, verdict.entries, (f"First broken: {said}.",))
+    waits = f"{len(found.entries)} emergency readings wait to go into the record."
+    return replace(verdict, lines=(*verdict.lines, waits)) if found.entries else verdict
 
 
 def _with_stamps(verdict: Verdict, settings: Settings, options: Namespace) -> Verdict:

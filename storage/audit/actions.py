@@ -3,6 +3,7 @@
 ACTIONS: dict[str, str] = {
     "log.opened": "110100",
     "log.closed": "110100",
+    "spool.taken_in": "110113",
     "log.stamp_missed": "110113",
     "log.stamped": "110106",
     "application.started": "110100",

@@ -5,6 +5,7 @@ import pytest
 from app.settings import Settings
 from app.wiring import SYSTEM, open_services
 from storage.audit.log import standing
+from storage.audit.search import find
 from storage.errors import DiskFull
 from tests.fault.disk import recorded
 from tests.fault.ward import CHEAP, record_complaints
@@ -35,4 +36,35 @@ def test_a_disk_that_is_full_in_one_place_is_a_plain_error_and_passes(tmp_path, 
                 assert record_complaints(database, told) == []
         assert len(told) + refused == 60 and (refused == 20 if place == "-wal" else refused == 0)
         assert record_complaints(database, told) == []
+        services.close()
+
+
+def test_on_a_full_disk_an_emergency_is_answered_and_nobody_else(tmp_path):
+    """The reading is noted in the file that has its room already, and comes into the record once there is room."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    with recorded(tmp_path / "data") as disk:
+        services = open_services(Settings(data_dir=tmp_path / "data", decoders=1), passwords=CHEAP)
+        database = services.database
+
+        def look(cause):
+            with database.look(SYSTEM) as tx:
+                tx.record("study.read", cause=cause, filler="x" * 3000)
+
+        disk.full = "-wal"
+        with pytest.raises(DiskFull):
+            for _ in range(20):
+                look(None)
+        with pytest.raises(DiskFull):
+            look(None)
+        for _ in range(5):
+            look("e" * 32)
+        disk.full = ""
+        assert database.spool.take_in(database, SYSTEM) == 5
+        look(None)
+
+        with database.read(SYSTEM) as tx:
+            newest, taken, *spooled = find(tx.session, limit=7)
+        assert (newest["action"], taken["action"], taken["count"]) == ("study.read", "spool.taken_in", 5)
+        assert [one["spooled"]["place"] for one in spooled] == [4, 3, 2, 1, 0]
+        assert record_complaints(database, []) == []
         services.close()
