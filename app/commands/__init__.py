@@ -392,7 +392,7 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         models.bench_model,
     ),
     "bench-trust": (
-        "Print how many entries of the record are committed in a second, alone and together.",
+        "Print how many entries of the record are committed in a second, alone and together, and how long readers wait.",
         [
             (
                 ("--database",),

@@ -114,7 +114,7 @@ def bench_trust(settings: Settings, options: Namespace) -> int:
     from app.bench.trust import measure
 
     for what, figure in measure(options.database):
-        sys.stdout.write(f"  {what:<48}{figure}\n")
+        sys.stdout.write(f"  {what:<62}{figure}\n")
         sys.stdout.flush()
     return 0
 

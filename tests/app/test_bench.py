@@ -1,11 +1,14 @@
 """`make bench` prints figures for everything it promises; it judges none of them."""
 
 import re
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 
-from app.bench import drawn_ct, images, run, slides
+from app.bench import drawn_ct, images, reading, run, slides, trust
 from dicom.reading import Instance
 from dicom.volume import voxels_of
 
@@ -19,6 +22,52 @@ def test_every_figure_is_measured():
         assert words in text
     assert "upload to viewable, 100 slices" in text and text.count(" MB\n") >= 5
     assert "CT of 500 slices, JPEG lossless" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def test_every_figure_about_the_record_is_measured(kind, request):
+    """One commit each, together, paced, and readers through HTTP, on either database; the figures are printed."""
+    url = request.getfixturevalue("postgres").new_database() if kind == "postgresql" else ""
+
+    lines = list(trust.measure(url, seconds=1.0))
+
+    print("", *(f"  {kind}  {what:<62}{figure}" for what, figure in lines), sep="\n")
+    paced = [figure for what, figure in lines if "20 a second" in what]
+    assert [what.split(",")[0] for what, _ in lines[-3:]] == [
+        "one commit for each entry",
+        "together",
+        "through HTTP",
+    ]
+    assert len(paced) == 3 and all(
+        re.search(r"half within \d+ ms, 95 of 100 within \d+ ms$", one) for one in paced
+    )
+
+
+def test_readers_who_wait_are_counted_from_their_turn():
+    """A server that answers after 60 ms keeps a caller of 50 a second waiting: each turn is 40 ms later than the one before."""
+
+    class Slow(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            time.sleep(0.06)
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        found = reading.waits(server.server_port, ["token"], "/", per_second=50, seconds=0.2)
+        server.shutdown()
+        thread.join()
+
+    assert len(found) == 10
+    assert found[0] >= 0.06 and found[9] - found[0] >= 9 * 0.04 - 0.02
 
 
 def test_every_figure_about_pictures_is_measured():
