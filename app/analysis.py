@@ -89,7 +89,7 @@ def _begin(
     overridden: Sequence[str],
 ) -> StoredAnswer:
     with services.database.write(caller.actor) as tx:
-        study = studies.get(tx, study_id, caller.user.id)
+        study = studies.get(tx, study_id, caller.user.id, "work")
         stated = checked_view(tx, study, view)
         kept = new_answer(services, tx, study, kind=kind, question=question, view=stated)
         scope.record(tx, study, kept.id, overridden)
@@ -180,7 +180,7 @@ async def stop(services: Services, queue: Queue, caller: Caller, answer_id: str)
 def _note_stop(services: Services, caller: Caller, answer_id: str) -> bool:
     """Keep the wish, and end what no worker has begun; whether there is something to cancel."""
     with services.database.write(caller.actor) as tx:
-        study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id)
+        study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id, "work")
         stored = answers.get(tx, study, answer_id)
         if stored.state == "waiting" and answers.stop_waiting(tx, study, answer_id):
             stop_following(tx, study, stored)

@@ -73,7 +73,7 @@ def report_pdf(services: Services, caller: Caller, report_id: str) -> bytes:
 def answer_pdf(services: Services, caller: Caller, answer_id: str) -> bytes:
     """An answered question or a caption as paper, marked as unsigned; raises Refused while there is no answer."""
     with services.database.read(caller.actor) as tx:
-        study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id)
+        study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id, "work")
         stored = answers.get(tx, study, answer_id)
         if not stored.answer:
             raise Refused("app.invalid", what="answer")
@@ -328,7 +328,7 @@ def _figures(
     for instance_id, frame, seen in places[:12]:
         try:
             image = viewing.key_image(services, tx, study, seen)
-            instance = studies.instance(tx, instance_id, study.owner_id)
+            instance = studies.instance_of(tx, study, instance_id)
         except NotFound:
             continue
         boxes = []

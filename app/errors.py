@@ -29,6 +29,8 @@ STATUS = {
     "storage.held": 409,
     "storage.second_person": 409,
     "storage.password_too_short": 422,
+    "storage.only_looking": 403,
+    "storage.owners_only": 403,
     "storage.wrong_patient": 409,
     "storage.too_many_tries": 429,
     "storage.database_away": 503,

@@ -39,9 +39,9 @@ def draw(
     if len(points) != POINTS.get(kind, 0):
         raise Refused("app.invalid", what="points")
     with services.database.read(caller.actor) as tx:
-        study = studies.get(tx, study_id, caller.user.id)
-        instance = studies.instance(tx, instance_id, caller.user.id)
-        if instance.study_id != study.id or not 0 <= frame < instance.frames:
+        study = studies.get(tx, study_id, caller.user.id, "work")
+        instance = studies.instance_of(tx, study, instance_id)
+        if not 0 <= frame < instance.frames:
             raise Refused("app.invalid", what="frame")
         data = b"" if kind == KEY or "slide" in instance.facts else viewing.file_of(services, tx, instance)
     geometry: dict[str, Any] = {"points": [list(point) for point in points], "label": label}
@@ -54,7 +54,7 @@ def draw(
     else:
         geometry["measured"] = of_header(kind, points, instance.facts)
     with services.database.write(caller.actor) as tx:
-        study = studies.get(tx, study_id, caller.user.id)
+        study = studies.get(tx, study_id, caller.user.id, "work")
         return marks.add(
             tx,
             study,

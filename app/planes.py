@@ -40,11 +40,16 @@ def _point(value: Any) -> tuple[float, float, float]:
     return float(x), float(y), float(z)
 
 
-def wanted(services: Services, tx: Tx, series_id: str, owner_id: str, stack: int) -> tuple[Study, Wanted]:
-    """The volume of a series that somebody owns; raises NotFound, NoVolume."""
-    study, series = studies.one_series(tx, series_id, owner_id)
-    key = tx.patient_key(study.patient_id)
-    return study, wanted_of(services.files, key, series, stack)
+def wanted(services: Services, tx: Tx, series_id: str, user_id: str, stack: int) -> tuple[Study, Wanted]:
+    """The volume of a series, for somebody who looks at it; raises NotFound, NoVolume."""
+    study, _ = studies.one_series(tx, series_id, user_id, "look")
+    return study, wanted_of_study(services, tx, study, series_id, stack)
+
+
+def wanted_of_study(services: Services, tx: Tx, study: Study, series_id: str, stack: int) -> Wanted:
+    """The volume of a series of a study that somebody was let to; raises NotFound, NoVolume."""
+    series = studies.series_of(tx, study, series_id)
+    return wanted_of(services.files, tx.patient_key(study.patient_id), series, stack)
 
 
 def checked(tx: Tx, instance: Instance, study: Study, view: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,7 +66,7 @@ def checked(tx: Tx, instance: Instance, study: Study, view: Mapping[str, Any]) -
 def size_of(tx: Tx, instance: Instance, study: Study, view: Mapping[str, Any]) -> tuple[int, int, float]:
     """Width and height in pixels of a view's plane, and mm of a pixel; raises Refused, NoVolume."""
     plane = plane_of(view["plane"])
-    series = studies.one_series(tx, instance.series_id, study.owner_id)[1]
+    series = studies.series_of(tx, study, instance.series_id)
     _, size, pixel = extent(grid_of_series(series, int(view["plane"].get("stack") or 0)), plane)
     return size[0], size[1], pixel
 
@@ -72,9 +77,9 @@ def picture(services: Services, tx: Tx, study: Study, view: Mapping[str, Any], c
     chosen: the same view's window and polarity
     raises: NotFound, NoVolume
     """
-    instance = studies.instance(tx, str(view["instance_id"]), study.owner_id)
+    instance = studies.instance_of(tx, study, str(view["instance_id"]))
     stack = int(view["plane"].get("stack") or 0)
-    _, volume = wanted(services, tx, instance.series_id, study.owner_id, stack)
+    volume = wanted_of_study(services, tx, study, instance.series_id, stack)
     return drawn(services, volume, view["plane"], chosen)
 
 

@@ -65,6 +65,8 @@ POLICY: tuple[Rule, ...] = (
     _rule("GET", "/api/studies/{study_id}/thumbnail", (C,)),
     _rule("GET", "/api/studies/{study_id}/deidentified.zip", (C,)),
     _rule("GET", "/api/studies/{study_id}/priors", (C,)),
+    _rule("GET POST", "/api/studies/{study_id}/access", (C,)),
+    _rule("DELETE", "/api/studies/{study_id}/access/{share_id}", (C,)),
     _rule("GET POST", "/api/studies/{study_id}/marks", (C,)),
     _rule("DELETE", "/api/studies/{study_id}/marks/{mark_id}", (C,)),
     _rule("GET", "/api/series/{series_id}/manifest", (C,)),

@@ -9,6 +9,7 @@ from app.errors import Refused
 from app.queue import Queue
 from app.wiring import Services
 from storage import answers, reports, studies
+from storage.access import Need
 from storage.answers import StoredAnswer
 from storage.database import Tx
 from storage.errors import Conflict
@@ -38,7 +39,7 @@ def begin(
     """
     going_beyond = scope.check(services, caller, study_id, [view, *fields], overridden)
     with services.database.write(caller.actor) as tx:
-        study = studies.get(tx, study_id, caller.user.id)
+        study = studies.get(tx, study_id, caller.user.id, "work")
         view = sources.checked_view(tx, study, view)
         report = reports.of_study(tx, study)
         if report is not None and report.is_signed:
@@ -206,9 +207,9 @@ def amend(
         return reports.add_addendum(tx, study_of(tx, report_id, caller), report_id, limited(text.strip()))
 
 
-def study_of(tx: Tx, report_id: str, caller: Caller) -> Study:
-    """The caller's study that a report belongs to; raises NotFound."""
-    return studies.get(tx, reports.study_of(tx, report_id), caller.user.id)
+def study_of(tx: Tx, report_id: str, caller: Caller, need: Need = "work") -> Study:
+    """The study that a report belongs to, for who may do what they are about to; raises NotFound."""
+    return studies.get(tx, reports.study_of(tx, report_id), caller.user.id, need)
 
 
 def identified(study: Study) -> bool:

@@ -140,9 +140,9 @@ def _seen(
 ) -> tuple[Study, dict[str, Any]]:
     """The study and what this view of it is; raises NotFound, Refused for a view of something else."""
     with services.database.read(caller.actor) as tx:
-        study = studies.get(tx, study_id, caller.user.id)
-        instance = studies.instance(tx, str(view.get("instance_id")), study.owner_id)
-        if instance.study_id != study.id or not 0 <= int(view.get("frame") or 0) < instance.frames:
+        study = studies.get(tx, study_id, caller.user.id, "work")
+        instance = studies.instance_of(tx, study, str(view.get("instance_id")))
+        if not 0 <= int(view.get("frame") or 0) < instance.frames:
             raise Refused("app.invalid", what="view")
         slide = instance.facts.get("slide")
         data = viewing.file_of(services, tx, instance)

@@ -53,8 +53,8 @@ def _source(tx: Tx, study: Study, source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _instance(tx: Tx, study: Study, view: Mapping[str, Any]) -> Instance:
-    instance = studies.instance(tx, str(view.get("instance_id")), study.owner_id)
-    if instance.study_id != study.id or not 0 <= int(view.get("frame") or 0) < instance.frames:
+    instance = studies.instance_of(tx, study, str(view.get("instance_id")))
+    if not 0 <= int(view.get("frame") or 0) < instance.frames:
         raise Refused("app.invalid", what="view")
     return instance
 

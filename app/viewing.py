@@ -44,7 +44,7 @@ def pictures(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]) 
     The picture that was open, a box cut from native pixels where one is drawn; those that were chosen beside it, each
     alone or all in one; of a slide its region at several sizes.
     """
-    instance = studies.instance(tx, str(view["instance_id"]), study.owner_id)
+    instance = studies.instance_of(tx, study, str(view["instance_id"]))
     if "slide" in instance.facts:
         series = next(one for one in studies.series(tx, study) if one.id == instance.series_id)
         return slides.pictures(services, slides.glass_of(tx, series), view)
@@ -56,7 +56,7 @@ def _picture(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]) 
     if view.get("plane"):
         shown = planes.picture(services, tx, study, view, view_of(view))
     else:
-        instance = studies.instance(tx, str(view["instance_id"]), study.owner_id)
+        instance = studies.instance_of(tx, study, str(view["instance_id"]))
         shown = services.decoder.render(file_of(services, tx, instance), view_of(view))
     box = view.get("box")
     return crop(shown, (box[0], box[1], box[2], box[3])) if box else shown
@@ -87,7 +87,7 @@ def key_image(services: Services, tx: Tx, study: Study, view: Mapping[str, Any])
     """PNG of the whole frame or plane as the reader had it, pixels square for paper; of a slide, its overview."""
     if view.get("plane"):
         return png(planes.picture(services, tx, study, view, view_of(view)))
-    instance = studies.instance(tx, str(view["instance_id"]), study.owner_id)
+    instance = studies.instance_of(tx, study, str(view["instance_id"]))
     return png(services.decoder.render(file_of(services, tx, instance), view_of(view, square=True)))
 
 
@@ -98,12 +98,12 @@ def for_others(services: Services, tx: Tx, study: Study, view: Mapping[str, Any]
     looked (`app.review`). Made after the transaction: decoding may take as long as a hostile file makes it.
     """
     instance, seen = (
-        studies.instance(tx, str(view["instance_id"]), study.owner_id),
+        studies.instance_of(tx, study, str(view["instance_id"])),
         view_of(view, square=True),
     )
     if plane := view.get("plane"):
         stack = int(plane.get("stack") or 0)
-        _, volume = planes.wanted(services, tx, instance.series_id, study.owner_id, stack)
+        volume = planes.wanted_of_study(services, tx, study, instance.series_id, stack)
         return lambda: png(planes.drawn(services, volume, plane, seen))
     file = file_of(services, tx, instance)
     return lambda: png(services.decoder.masked(file, seen)[0])

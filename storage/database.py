@@ -102,6 +102,8 @@ class Tx:
     keyring: Keyring
     entries: list[dict[str, Any]] = field(default_factory=list)
     positions: tuple[Position, ...] = ()
+    cause: str | None = None
+    """The emergency access under which a patient is seen; what is recorded from then on names it."""
     _keys: dict[str, bytes] = field(default_factory=dict)
 
     def record(
@@ -138,6 +140,8 @@ class Tx:
             "object": {"type": object_type, "id": object_id, "sha256_before": before, "sha256_after": after},
             "reason": reason,
         }
+        if self.cause is not None:
+            entry["cause"] = self.cause
         entry.update(facts)
         self.entries.append(entry)
 

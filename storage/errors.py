@@ -10,6 +10,8 @@ StorageError
 │   ├── LastAdmin       nobody would be left to manage users
 │   ├── Held            the patient may not be erased for now
 │   └── SecondPerson    who asked for it cannot be who decides it
+├── OnlyLooking         an emergency opens a patient for looking, not for work
+├── OwnersOnly          only who the patient belongs to shares, erases and exports
 ├── WrongPatient        a picture of another patient was offered to a study
 ├── UnrecordedChange    a change tried to commit without an audit entry
 ├── ChainBroken         the audit log does not continue from where it stands
@@ -98,6 +100,18 @@ class SecondPerson(Conflict):
     """Who asked for it cannot be the one who decides it."""
 
     code = "storage.second_person"
+
+
+class OnlyLooking(StorageError):
+    """An emergency access is for looking; nothing can be changed, asked, signed or taken out under it."""
+
+    code = "storage.only_looking"
+
+
+class OwnersOnly(StorageError):
+    """Only the person whose patient it is may do this."""
+
+    code = "storage.owners_only"
 
 
 class WrongPatient(StorageError):

@@ -41,8 +41,8 @@ def add(
 ) -> Mark:
     """Keep a measurement, box or key image (geometry: plain JSON); raises NotFound where the picture is not of
     this study, or the mark it replaces is not there."""
-    picture = studies.instance(tx, instance_id, study.owner_id)
-    if picture.study_id != study.id or not 0 <= frame < picture.frames:
+    picture = studies.instance_of(tx, study, instance_id)
+    if not 0 <= frame < picture.frames:
         raise NotFound(object="instance")
     if replaces is not None:
         remove(tx, study, replaces)

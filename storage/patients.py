@@ -8,8 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
+from storage.access_rows import ShareRow
 from storage.audit.canonical import canonical
 from storage.database import Tx, new_id
 from storage.errors import NotFound
@@ -77,4 +78,5 @@ def erase(tx: Tx, patient_id: str, reason: str) -> None:
     if row is None or key is None:
         raise NotFound(object="patient")
     tx.session.delete(key)
+    tx.session.execute(delete(ShareRow).where(ShareRow.patient_id == patient_id))
     tx.record("patient.erased", subject=row.ref, object_type="patient", object_id=patient_id, reason=reason)

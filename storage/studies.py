@@ -1,21 +1,22 @@
-"""Studies, series and instances: add, find, list.
+"""Studies, series and instances: add, find.
 
-Everything is asked for by its owner: what belongs to somebody else is not found.
+Everything is asked for by a person who says what for, and `storage.access` decides: what they may not see is not found.
+Without a word it is for what only the owner does, so that a new way in is closed until somebody opens it.
 """
 
 import json
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from storage import patients
+from storage import access, patients
+from storage.access import Grant, Need
 from storage.database import Tx, new_id
 from storage.errors import NotFound, WrongPatient
-from storage.rows import AnswerRow, InstanceRow, PatientKeyRow, PatientRow, ReportRow, SeriesRow, StudyRow
+from storage.rows import InstanceRow, PatientRow, SeriesRow, StudyRow
 
 AT_ONCE = 500
 """Values in one statement; databases take a thousand or more."""
@@ -65,6 +66,7 @@ class Instance:
     file_sha256: str
     frames: int
     facts: dict[str, Any]
+    grant: Grant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """A study with whose it is."""
+    """A study with whose it is, and in which way it is seen (None: by the worker, or without identity)."""
 
     id: str
     owner_id: str
@@ -92,16 +94,7 @@ class Study:
     urgent: bool
     facts: dict[str, Any]
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudyLine:
-    """A study as one line of the worklist."""
-
-    study: Study
-    state: str
-    instances: int
-    running: int
+    grant: Grant | None = None
 
 
 def put(
@@ -246,22 +239,23 @@ def find_by_uid(tx: Tx, owner_id: str, study_uid: str) -> str | None:
     ).scalar_one_or_none()
 
 
-def get(tx: Tx, study_id: str, owner_id: str | None) -> Study:
-    """A study; owner_id None is for the worker and the review, which have their own checks.
+def get(tx: Tx, study_id: str, user_id: str | None, need: Need = "own") -> Study:
+    """A study; user_id None is for the worker and the review, which have their own checks.
 
-    raises: NotFound, Unreadable once the patient was erased
+    raises: NotFound, OnlyLooking, OwnersOnly; Unreadable once the patient was erased
     """
     row = tx.session.get(StudyRow, study_id)
-    if row is None or (owner_id is not None and row.owner_id != owner_id):
+    if row is None:
         raise NotFound(object="study")
-    return _study(tx, row, tx.session.get(PatientRow, row.patient_id))
+    grant = access.admit(tx, user_id, row.patient_id, need, "study") if user_id is not None else None
+    return of_row(tx, row, tx.session.get(PatientRow, row.patient_id), grant)
 
 
 def series(tx: Tx, study: Study) -> list[Series]:
     """The series of a study with their instances, in order."""
     instances: dict[str, list[Instance]] = {}
     for row in _instance_rows(tx, study.id):
-        instances.setdefault(row.series_id, []).append(_instance(tx, row, study.patient_id))
+        instances.setdefault(row.series_id, []).append(_instance(tx, row, study.patient_id, study.grant))
     return [
         Series(
             id=row.id,
@@ -275,94 +269,44 @@ def series(tx: Tx, study: Study) -> list[Series]:
     ]
 
 
-def one_series(tx: Tx, series_id: str, owner_id: str) -> tuple[Study, Series]:
-    """One series and its study; raises NotFound."""
+def one_series(tx: Tx, series_id: str, user_id: str, need: Need = "own") -> tuple[Study, Series]:
+    """One series and its study; raises NotFound, OnlyLooking, OwnersOnly."""
     row = tx.session.get(SeriesRow, series_id)
     if row is None:
         raise NotFound(object="series")
-    study = get(tx, row.study_id, owner_id)
-    return study, next(one for one in series(tx, study) if one.id == series_id)
+    study = get(tx, row.study_id, user_id, need)
+    return study, series_of(tx, study, series_id)
 
 
-def instance(tx: Tx, instance_id: str, owner_id: str | None) -> Instance:
-    """One instance; raises NotFound when it is somebody else's."""
+def series_of(tx: Tx, study: Study, series_id: str) -> Series:
+    """A series of a study that somebody was let to; raises NotFound for one of another study."""
+    found = next((one for one in series(tx, study) if one.id == series_id), None)
+    if found is None:
+        raise NotFound(object="series")
+    return found
+
+
+def instance(tx: Tx, instance_id: str, user_id: str, need: Need = "own") -> Instance:
+    """One instance; raises NotFound, OnlyLooking, OwnersOnly."""
     row = tx.session.get(InstanceRow, instance_id)
     study = tx.session.get(StudyRow, row.study_id) if row else None
-    if row is None or study is None or (owner_id is not None and study.owner_id != owner_id):
+    if row is None or study is None:
         raise NotFound(object="instance")
-    return _instance(tx, row, study.patient_id)
+    grant = access.admit(tx, user_id, study.patient_id, need, "instance")
+    return _instance(tx, row, study.patient_id, grant)
 
 
-def worklist(
-    tx: Tx, owner_id: str, *, search: str = "", modality: str = "", state: str = "", sort: str = "newest"
-) -> list[StudyLine]:
-    """The owner's studies, urgent first; search looks in name, number, description and accession, any script."""
-    running = (
-        select(AnswerRow.study_id, func.count().label("running"))
-        .where(AnswerRow.state.in_(("waiting", "running")))
-        .group_by(AnswerRow.study_id)
-        .subquery()
-    )
-    # One statement for all lines: a study each would be thousands on a long list.
-    query = (
-        select(StudyRow, PatientRow, PatientKeyRow.wrapped, ReportRow.state, running.c.running)
-        .join(PatientRow, PatientRow.id == StudyRow.patient_id)
-        .join(PatientKeyRow, PatientKeyRow.patient_id == StudyRow.patient_id)
-        .outerjoin(ReportRow, ReportRow.study_id == StudyRow.id)
-        .outerjoin(running, running.c.study_id == StudyRow.id)
-        .where(StudyRow.owner_id == owner_id)
-    )
-    if modality:
-        query = query.where(StudyRow.modality == modality)
-    lines = []
-    for row, patient, wrapped, report, count in tx.session.execute(query):
-        tx.remember_wrapped(row.patient_id, wrapped)
-        line = StudyLine(
-            study=_study(tx, row, patient),
-            state=report or "new",
-            instances=row.pictures,
-            running=count or 0,
-        )
-        if _wanted(line, search, state):
-            lines.append(line)
-    key, backwards = _ORDERS.get(sort, _ORDERS["newest"])
-    lines.sort(key=key, reverse=backwards)
-    lines.sort(key=lambda line: not line.study.urgent)
-    return lines
+def instance_of(tx: Tx, study: Study, instance_id: str) -> Instance:
+    """An instance of a study that somebody was let to; raises NotFound for one of another study."""
+    row = tx.session.get(InstanceRow, instance_id)
+    if row is None or row.study_id != study.id:
+        raise NotFound(object="instance")
+    return _instance(tx, row, study.patient_id, study.grant)
 
 
-_ORDERS: dict[str, tuple[Callable[[StudyLine], Any], bool]] = {
-    "newest": (lambda line: line.study.created_at, True),
-    "oldest": (lambda line: line.study.created_at, False),
-    "patient": (lambda line: _folded(_name(line.study.identity)), False),
-    "modality": (lambda line: line.study.modality, False),
-    "state": (lambda line: line.state, False),
-    "date": (lambda line: str(line.study.facts.get("study_date") or ""), True),
-}
-
-
-def _wanted(line: StudyLine, search: str, state: str) -> bool:
-    study = line.study
-    if state and line.state != state:
-        return False
-    identity, facts = study.identity, study.facts
-    words = (_name(identity), identity.get("patient_id"), facts.get("description"), facts.get("accession"))
-    return _folded(search) in _folded(" ".join(str(word) for word in words if word))
-
-
-def _name(identity: Mapping[str, Any]) -> str:
-    """All groups of a name; their labels are no part of it, and would be found by a search for them."""
-    name = identity.get("name") or ""
-    return " ".join(str(part) for part in name.values()) if isinstance(name, Mapping) else str(name)
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFC", text).casefold().strip()
-
-
-def change(tx: Tx, study_id: str, owner_id: str, *, urgent: bool) -> None:
+def change(tx: Tx, study_id: str, user_id: str, *, urgent: bool) -> None:
     """Mark a study as urgent, or not."""
-    study = get(tx, study_id, owner_id)
+    study = get(tx, study_id, user_id, "work")
     row = tx.session.get(StudyRow, study_id)
     assert row is not None
     row.urgent = urgent
@@ -380,7 +324,8 @@ def _opened(tx: Tx, patient_id: str, row_id: str, sealed: bytes) -> dict[str, An
     return found
 
 
-def _study(tx: Tx, row: StudyRow, patient: PatientRow | None) -> Study:
+def of_row(tx: Tx, row: StudyRow, patient: PatientRow | None, grant: Grant | None) -> Study:
+    """A study from rows that were read already, for somebody who was let to it; raises Unreadable once erased."""
     assert patient is not None
     return Study(
         id=row.id,
@@ -392,10 +337,11 @@ def _study(tx: Tx, row: StudyRow, patient: PatientRow | None) -> Study:
         urgent=row.urgent,
         facts=_opened(tx, row.patient_id, row.id, row.facts),
         created_at=row.created_at,
+        grant=grant,
     )
 
 
-def _instance(tx: Tx, row: InstanceRow, patient_id: str) -> Instance:
+def _instance(tx: Tx, row: InstanceRow, patient_id: str, grant: Grant | None) -> Instance:
     return Instance(
         id=row.id,
         series_id=row.series_id,
@@ -405,6 +351,7 @@ def _instance(tx: Tx, row: InstanceRow, patient_id: str) -> Instance:
         file_sha256=row.file_sha256,
         frames=row.frames,
         facts=_opened(tx, patient_id, row.id, row.facts),
+        grant=grant,
     )
 
 

@@ -17,7 +17,7 @@ from app.auth import Caller
 from app.demo import load
 from app.settings import Settings
 from app.wiring import SYSTEM, open_services
-from storage import reports, studies, users
+from storage import reports, users, worklist
 from storage.audit.receipts import continuation, receipt
 from storage.audit.search import find
 from storage.audit.stamps import Stamps, request_for
@@ -80,7 +80,7 @@ def paper_of(services):
     caller = Caller(user=user, csrf=None, digest=None, ip="")
     load(services, caller, iter(ct_series(3, PatientID="T-1", StudyInstanceUID="2.25.1")))
     with services.database.write(caller.actor) as tx:
-        study = studies.worklist(tx, user.id)[0].study
+        study = worklist.listed(tx, user.id)[0].study
         content = {
             "sections": {"findings": [{"text": "No effusion.", "origin": "person", "answer_id": None}]}
         }

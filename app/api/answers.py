@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app import analysis, delivery, viewing
 from app.auth import Caller, allow, services_of
+from app.browser_copies import keeping
 from app.describing import PDF, PNG, gives
 from app.planes import THICKEST_MM
 from app.queue import Queue
@@ -128,7 +129,7 @@ def describe(request: Request, study_id: str, asked: Described, caller: Caller =
 def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Answers:
     """All answers of a study, oldest first."""
     with services_of(request).database.look(caller.actor) as tx:
-        study = studies.get(tx, study_id, caller.user.id)
+        study = studies.get(tx, study_id, caller.user.id, "look")
         tx.record("answer.read", subject=study.patient_ref, object_type="study", object_id=study_id)
         return {"answers": [as_json(one, caller.language) for one in answers.of_study(tx, study)]}
 
@@ -137,7 +138,7 @@ def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Ans
 def one(request: Request, answer_id: str, caller: Caller = CLINICIAN) -> Answer:
     """One answer."""
     with services_of(request).database.look(caller.actor) as tx:
-        study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id)
+        study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id, "look")
         tx.record("answer.read", subject=study.patient_ref, object_type="answer", object_id=answer_id)
         found = as_json(answers.get(tx, study, answer_id), caller.language)
     return {**found, "place": queue_of(request).place(answer_id) if found["state"] == "waiting" else None}
@@ -148,13 +149,12 @@ def picture(request: Request, answer_id: str, number: int, caller: Caller = CLIN
     """A picture as it was sent to the model, made again from the file the same way."""
     services = services_of(request)
     with services.database.look(caller.actor) as tx:
-        study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id)
+        study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id, "look")
         tx.record("answer.read", subject=study.patient_ref, object_type="answer", object_id=answer_id)
         shown = viewing.pictures(services, tx, study, answers.get(tx, study, answer_id).view)
     if not 0 <= number < len(shown):
         raise NotFound(object="picture")
-    headers = {"cache-control": "private, max-age=600"}
-    return Response(png(shown[number]), media_type="image/png", headers=headers)
+    return Response(png(shown[number]), media_type="image/png", headers=keeping(study.grant))
 
 
 @router.get(
@@ -216,7 +216,7 @@ def _event(name: str, data: dict[str, Any]) -> str:
 
 def _piece_key(services: Services, caller: Caller, answer_id: str) -> bytes:
     with services.database.look(caller.actor) as tx:
-        study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id)
+        study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id, "look")
         tx.record("answer.read", subject=study.patient_ref, object_type="answer", object_id=answer_id)
         return answers.piece_key(tx, study)
 
@@ -224,7 +224,7 @@ def _piece_key(services: Services, caller: Caller, answer_id: str) -> bytes:
 def _look(services: Services, caller: Caller, answer_id: str) -> StoredAnswer:
     """The answer again, while its stream is open: opening it is the entry in the record."""
     with services.database.read(caller.actor) as tx:
-        study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id)
+        study = studies.get(tx, answers.study_of(tx, answer_id), caller.user.id, "look")
         return answers.get(tx, study, answer_id)
 
 

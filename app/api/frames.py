@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from app import viewing, volumes
 from app.auth import Caller, allow, services_of
+from app.browser_copies import keeping
 from app.describing import PNG, RAW
 from app.shapes.pictures import Dtype, FrameLine, Manifest, NearestWindow, Table, WindowValue
 from app.wording import sentence
@@ -23,7 +24,6 @@ from storage.studies import Instance
 
 router = APIRouter(tags=["pictures"])
 CLINICIAN = allow("clinician")
-PRIVATE = {"cache-control": "private, max-age=600"}
 
 
 @router.get("/api/series/{series_id}/manifest")
@@ -31,7 +31,7 @@ def manifest(request: Request, series_id: str, caller: Caller = CLINICIAN) -> Ma
     """Everything a viewer needs before the first frame."""
     services = services_of(request)
     with services.database.look(caller.actor) as tx:
-        study, series = studies.one_series(tx, series_id, caller.user.id)
+        study, series = studies.one_series(tx, series_id, caller.user.id, "look")
         tx.record("study.read", subject=study.patient_ref, object_type="series", object_id=series_id)
         first = series.instances[0]
         file = viewing.file_of(services, tx, first)
@@ -120,11 +120,11 @@ def thumbnail(request: Request, series_id: str, caller: Caller = CLINICIAN) -> R
     """The middle picture of a series, small."""
     services = services_of(request)
     with services.database.read(caller.actor) as tx:
-        _, series = studies.one_series(tx, series_id, caller.user.id)
+        study, series = studies.one_series(tx, series_id, caller.user.id, "look")
         middle = viewing.middle_of(series)
         file = viewing.file_of(services, tx, middle)
     data = viewing.small(services, file, middle.frames)
-    return Response(data, media_type="image/png", headers=PRIVATE)
+    return Response(data, media_type="image/png", headers=keeping(study.grant))
 
 
 @router.get("/api/instances/{instance_id}/frames/{frame}", response_class=Response, responses=RAW)
@@ -132,11 +132,11 @@ def raw(request: Request, instance_id: str, frame: int, caller: Caller = CLINICI
     """Little-endian values of one frame after the modality step: int16, float32 or uint8 RGB, gzip."""
     services = services_of(request)
     with services.database.read(caller.actor) as tx:
-        instance = studies.instance(tx, instance_id, caller.user.id)
+        instance = studies.instance(tx, instance_id, caller.user.id, "look")
         file = viewing.file_of(services, tx, instance)
     shown = services.decoder.frame(file, frame)
     headers = {
-        **PRIVATE,
+        **keeping(instance.grant),
         "x-rows": str(shown.values.shape[0]),
         "x-columns": str(shown.values.shape[1]),
         "x-samples": "3" if shown.is_color else "1",
@@ -159,12 +159,12 @@ def table(
     """The look-up table that a frame is shown by: values with their shares of brightness, and the window nearest to it."""
     services = services_of(request)
     with services.database.read(caller.actor) as tx:
-        instance = studies.instance(tx, instance_id, caller.user.id)
+        instance = studies.instance(tx, instance_id, caller.user.id, "look")
         file = viewing.file_of(services, tx, instance)
     shown = services.decoder.frame(file, frame)
     if shown.table is None:
         raise NotFound()
-    response.headers.update(PRIVATE)
+    response.headers.update(keeping(instance.grant))
     nearest = shown.table.window
     window: NearestWindow = {"center": nearest.center, "width": nearest.width, "function": nearest.function}
     return {"nodes": [(float(value), share) for value, share in shown.table.nodes], "window": window}
@@ -190,10 +190,10 @@ def rendered(
     asked = {"center": center, "width": width, "function": function, "invert": invert}
     view = viewing.view_of({"frame": frame, "overlays": overlays, "supplemental": supplemental, **asked})
     with services.database.read(caller.actor) as tx:
-        instance = studies.instance(tx, instance_id, caller.user.id)
+        instance = studies.instance(tx, instance_id, caller.user.id, "look")
         file = viewing.file_of(services, tx, instance)
     shown = services.decoder.render(file, view)
-    return Response(png(shown), media_type="image/png", headers=PRIVATE)
+    return Response(png(shown), media_type="image/png", headers=keeping(instance.grant))
 
 
 @router.get("/api/instances/{instance_id}/frames/{frame}/laid.png", response_class=Response, responses=PNG)
@@ -209,6 +209,8 @@ def laid(
     view = View(frame_index=frame, overlays=overlays, supplemental=supplemental)
     services = services_of(request)
     with services.database.read(caller.actor) as tx:
-        instance = studies.instance(tx, instance_id, caller.user.id)
+        instance = studies.instance(tx, instance_id, caller.user.id, "look")
         data = viewing.file_of(services, tx, instance)
-    return Response(services.decoder.laid(data, view), media_type="image/png", headers=PRIVATE)
+    return Response(
+        services.decoder.laid(data, view), media_type="image/png", headers=keeping(instance.grant)
+    )

@@ -46,9 +46,9 @@ class Drawn(BaseModel):
 def drawn(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Marks:
     """All marks of a study."""
     with services_of(request).database.read(caller.actor) as tx:
-        study = studies.get(tx, study_id, caller.user.id)
+        study = studies.get(tx, study_id, caller.user.id, "look")
         found = marks.of_study(tx, study)
-        instances = {one: studies.instance(tx, one, caller.user.id) for one in {m.instance_id for m in found}}
+        instances = {one: studies.instance_of(tx, study, one) for one in {m.instance_id for m in found}}
         return {"marks": [_as_json(one, marking.measures(one, instances[one.instance_id])) for one in found]}
 
 
@@ -74,7 +74,7 @@ def draw(request: Request, study_id: str, wanted: Drawn, caller: Caller = CLINIC
 def erase(request: Request, study_id: str, mark_id: str, caller: Caller = CLINICIAN) -> Nothing:
     """Remove a mark."""
     with services_of(request).database.write(caller.actor) as tx:
-        marks.remove(tx, studies.get(tx, study_id, caller.user.id), mark_id)
+        marks.remove(tx, studies.get(tx, study_id, caller.user.id, "work"), mark_id)
     return {}
 
 

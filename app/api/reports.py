@@ -102,7 +102,7 @@ def draft(request: Request, study_id: str, wanted: Drafted, caller: Caller = CLI
 def of_study(request: Request, study_id: str, caller: Caller = CLINICIAN) -> ReportShape:
     """The report of a study; an error where none was begun."""
     with services_of(request).database.look(caller.actor) as tx:
-        study = studies.get(tx, study_id, caller.user.id)
+        study = studies.get(tx, study_id, caller.user.id, "look")
         report = reports.of_study(tx, study)
         if report is None:
             raise Refused("app.no_report")
@@ -128,7 +128,7 @@ def difference(
 ) -> Difference:
     """How two versions differ, word by word, for each section; the first and the latest where none is named."""
     with services_of(request).database.look(caller.actor) as tx:
-        study = reporting.study_of(tx, report_id, caller)
+        study = reporting.study_of(tx, report_id, caller, "look")
         latest = reports.get(tx, study, report_id).version
         old = _texts(reports.content_of(tx, study, report_id, before or 1))
         new = _texts(reports.content_of(tx, study, report_id, to or latest))
@@ -147,7 +147,7 @@ def _texts(content: dict[str, Any]) -> dict[str, str]:
 def checklist(request: Request, report_id: str, caller: Caller = CLINICIAN) -> Checklist:
     """What to look at before signing."""
     with services_of(request).database.look(caller.actor) as tx:
-        study = reporting.study_of(tx, report_id, caller)
+        study = reporting.study_of(tx, report_id, caller, "look")
         lines = reporting.lines_before_signing(tx, study, reports.get(tx, study, report_id))
         tx.record("report.read", subject=study.patient_ref, object_type="report", object_id=report_id)
     shown: list[ChecklistLine] = [
@@ -167,7 +167,7 @@ def checklist(request: Request, report_id: str, caller: Caller = CLINICIAN) -> C
 def versions(request: Request, report_id: str, caller: Caller = CLINICIAN) -> Versions:
     """The history of a report."""
     with services_of(request).database.look(caller.actor) as tx:
-        study = reporting.study_of(tx, report_id, caller)
+        study = reporting.study_of(tx, report_id, caller, "look")
         names = {user.id: user.display_name for user in users.everyone(tx)}
         tx.record("report.read", subject=study.patient_ref, object_type="report", object_id=report_id)
         history: list[VersionLine] = [

@@ -4,13 +4,13 @@ from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 
 from app import slides
 from app.auth import Caller, allow, services_of
+from app.browser_copies import keeping
 from app.describing import gives
 from app.shapes.pictures import ReadingPlan, SlideManifest
 from storage import studies
 
 router = APIRouter(tags=["pictures"], prefix="/api/series/{series_id}")
 CLINICIAN = allow("clinician")
-PRIVATE = {"cache-control": "private, max-age=600"}
 
 
 @router.get("/slide")
@@ -19,8 +19,8 @@ def manifest(
 ) -> SlideManifest:
     """Size, levels, micrometres to the pixel, lens, and where the tiles are."""
     services = services_of(request)
-    with services.database.write(caller.actor) as tx:
-        study, series = studies.one_series(tx, series_id, caller.user.id)
+    with services.database.look(caller.actor) as tx:
+        study, series = studies.one_series(tx, series_id, caller.user.id, "look")
         glass = slides.glass_of(tx, series)
         tx.record("study.read", subject=study.patient_ref, object_type="series", object_id=series_id)
     # Who looks at it will come closer: the copy is made while the first look comes from what is kept.
@@ -35,10 +35,11 @@ def tile(
     """JPEG of one tile; depth 0 is one pixel, each further one doubles width and height."""
     services = services_of(request)
     with services.database.read(caller.actor) as tx:
-        glass = slides.glass_of(tx, studies.one_series(tx, series_id, caller.user.id)[1])
+        study, series = studies.one_series(tx, series_id, caller.user.id, "look")
+        glass = slides.glass_of(tx, series)
     # Outside the change: a copy of many gigabytes may have to be made first.
     data = slides.tile(services, glass, depth, column, row)
-    return Response(data, media_type="image/jpeg", headers=PRIVATE)
+    return Response(data, media_type="image/jpeg", headers=keeping(study.grant))
 
 
 @router.get("/fields")
@@ -51,8 +52,8 @@ def fields(
 ) -> ReadingPlan:
     """Fields on the tissue that are proposed for reading at a magnification."""
     services = services_of(request)
-    with services.database.write(caller.actor) as tx:
-        study, series = studies.one_series(tx, series_id, caller.user.id)
+    with services.database.look(caller.actor) as tx:
+        study, series = studies.one_series(tx, series_id, caller.user.id, "look")
         glass = slides.glass_of(tx, series)
         tx.record("study.read", subject=study.patient_ref, object_type="series", object_id=series_id)
     return slides.fields(services, glass, magnification, most)

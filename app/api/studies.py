@@ -7,12 +7,13 @@ from pydantic import BaseModel
 
 from app import analysis, reporting, viewing
 from app.auth import Caller, allow, services_of
+from app.browser_copies import keeping
 from app.delivery import date, patient_name
 from app.describing import PNG
 from app.shapes.studies import Priors, SeriesLine, StudyLine, StudyPage, StudyState, Urgency, Worklist
 from app.wording import sentence
 from storage import priors as beside
-from storage import reports, studies
+from storage import reports, studies, users, worklist
 from storage.database import Tx
 from storage.errors import NotFound
 from storage.studies import Series
@@ -30,27 +31,34 @@ class Changed(BaseModel):
 
 
 @router.get("")
-def worklist(
+def listed(
     request: Request,
     search: str = "",
     modality: str = "",
     state: str = "",
+    way: str = "",
     sort: str = "newest",
     cursor: int = 0,
     caller: Caller = CLINICIAN,
 ) -> Worklist:
-    """The caller's studies, urgent first."""
+    """The studies that the caller may see, urgent first; `way`: only those seen as owner, member or in an emergency."""
     with services_of(request).database.look(caller.actor) as tx:
         tx.record("study.listed")
-        lines = studies.worklist(
-            tx, caller.user.id, search=search[:200], modality=modality[:16], state=state[:16], sort=sort
+        lines = worklist.listed(
+            tx,
+            caller.user.id,
+            search=search[:200],
+            modality=modality[:16],
+            state=state[:16],
+            way=way[:16],
+            sort=sort,
         )
         shown = [line_json(tx, line) for line in lines[cursor : cursor + PAGE]]
     following = cursor + PAGE if cursor + PAGE < len(lines) else None
     return {"studies": shown, "total": len(lines), "cursor": following}
 
 
-def line_json(tx: Tx, line: studies.StudyLine) -> StudyLine:
+def line_json(tx: Tx, line: worklist.StudyLine) -> StudyLine:
     """A study as one line."""
     study = line.study
     return {
@@ -69,6 +77,9 @@ def line_json(tx: Tx, line: studies.StudyLine) -> StudyLine:
         "running": line.running,
         "created_at": study.created_at.isoformat(),
         "open_by": None,
+        "way": study.grant.way if study.grant else "owner",
+        "owner": line.owner,
+        "until": study.grant.until.isoformat() if study.grant and study.grant.until else None,
     }
 
 
@@ -76,12 +87,16 @@ def line_json(tx: Tx, line: studies.StudyLine) -> StudyLine:
 def one(request: Request, study_id: str, caller: Caller = CLINICIAN) -> StudyPage:
     """A study: whose, what, its series, its report, the questions that suit it."""
     with services_of(request).database.look(caller.actor) as tx:
-        study = studies.get(tx, study_id, caller.user.id)
+        study = studies.get(tx, study_id, caller.user.id, "look")
         tx.record("study.read", subject=study.patient_ref, object_type="study", object_id=study_id)
         found, report = studies.series(tx, study), reports.of_study(tx, study)
         count = sum(one.frames for series in found for one in series.instances)
-        line = studies.StudyLine(
-            study=study, state=report.state if report else "new", instances=count, running=0
+        line = worklist.StudyLine(
+            study=study,
+            owner=users.get(tx, study.owner_id).display_name,
+            state=report.state if report else "new",
+            instances=count,
+            running=0,
         )
         return {
             "study": {**line_json(tx, line), "accession_number": study.facts.get("accession") or None},
@@ -96,7 +111,7 @@ def one(request: Request, study_id: str, caller: Caller = CLINICIAN) -> StudyPag
 def priors(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Priors:
     """Other studies of the same patient, the latest first, to be looked at beside this one."""
     with services_of(request).database.look(caller.actor) as tx:
-        study = studies.get(tx, study_id, caller.user.id)
+        study = studies.get(tx, study_id, caller.user.id, "look")
         tx.record("study.listed", subject=study.patient_ref, object_type="study", object_id=study_id)
         found = beside.of_study(tx, study)[:MOST_PRIORS]
         return {
@@ -151,11 +166,11 @@ def thumbnail(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Re
     """The middle picture of the first series, small."""
     services = services_of(request)
     with services.database.read(caller.actor) as tx:
-        study = studies.get(tx, study_id, caller.user.id)
+        study = studies.get(tx, study_id, caller.user.id, "look")
         first = next((series for series in studies.series(tx, study) if series.instances), None)
         if first is None:
             raise NotFound(object="picture")
         middle = viewing.middle_of(first)
         file = viewing.file_of(services, tx, middle)
     data = viewing.small(services, file, middle.frames)
-    return Response(data, media_type="image/png", headers={"cache-control": "private, max-age=600"})
+    return Response(data, media_type="image/png", headers=keeping(study.grant))

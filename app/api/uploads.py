@@ -25,8 +25,9 @@ from app.shapes.uploads import FileReceived, UploadBegun, UploadStage, UploadSta
 from app.wording import sentence
 from dicom import mirax
 from dicom.render import View, thumbnail
-from storage import studies, uploads
+from storage import studies, uploads, worklist
 from storage.errors import NotFound
+from storage.worklist import StudyLine
 
 router = APIRouter(tags=["uploads"], prefix="/api/uploads")
 CLINICIAN = allow("clinician")
@@ -254,11 +255,11 @@ def progress(request: Request, upload_id: str, caller: Caller = CLINICIAN) -> Up
     }
 
 
-def _studies(tx: Any, ids: Any, caller: Caller) -> list[studies.StudyLine]:
+def _studies(tx: Any, ids: Any, caller: Caller) -> list[StudyLine]:
     wanted = set(ids)
     if not wanted:
         return []
-    return [line for line in studies.worklist(tx, caller.user.id) if line.study.id in wanted]
+    return [line for line in worklist.listed(tx, caller.user.id, way="owner") if line.study.id in wanted]
 
 
 @router.get("/{upload_id}/pictures/{number}.png", response_class=Response, responses=PNG)

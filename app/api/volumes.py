@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app import planes, volumes
 from app.auth import Caller, allow, services_of
+from app.browser_copies import keeping
 from app.describing import PNG, RAW
 from app.planes import cut_of
 from app.shapes.pictures import Volume as VolumeShape
@@ -22,7 +23,6 @@ from dicom.windowing import Function
 
 router = APIRouter(tags=["pictures"], prefix="/api/series/{series_id}")
 CLINICIAN = allow("clinician")
-PRIVATE = {"cache-control": "private, max-age=600"}
 Stack = Annotated[int, Query(ge=0, le=20_000)]
 Point = Annotated[str, Query(max_length=100, description="x,y,z in mm, or a direction of length 1")]
 Slab = Annotated[float, Query(ge=0, le=planes.THICKEST_MM)]
@@ -49,12 +49,15 @@ def progress(
     return volumes.progress(services.volumes.loading(wanted))
 
 
-def _cut(request: Request, series_id: str, stack: int, caller: Caller, **asked: Any) -> tuple[Volume, Cut]:
+def _cut(
+    request: Request, series_id: str, stack: int, caller: Caller, **asked: Any
+) -> tuple[Volume, Cut, dict[str, str]]:
+    """The volume, the plane, and how long a browser may keep it."""
     services = services_of(request)
     with services.database.read(caller.actor) as tx:
-        _, wanted = planes.wanted(services, tx, series_id, caller.user.id, stack)
+        study, wanted = planes.wanted(services, tx, series_id, caller.user.id, stack)
     # Outside of the snapshot: the volume may have to be put together first.
-    return cut_of(services, wanted, asked)
+    return (*cut_of(services, wanted, asked), keeping(study.grant))
 
 
 @router.get("/plane", response_class=Response, responses=RAW)
@@ -70,12 +73,12 @@ def raw(
     caller: Caller = CLINICIAN,
 ) -> Response:
     """Little-endian values of a plane: int16 or float32, gzip; where it lies and how large its pixels are as headers."""
-    volume, cut = _cut(
+    volume, cut, kept = _cut(
         request, series_id, stack, caller, at=at, right=right, down=down, slab_mm=slab_mm, how=how
     )
     value = volume.at(planes.plane_of({"at": at, "right": right, "down": down}).at)
     headers = {
-        **PRIVATE,
+        **kept,
         "x-rows": str(cut.values.shape[0]),
         "x-columns": str(cut.values.shape[1]),
         "x-dtype": str(cut.values.dtype),
@@ -111,10 +114,10 @@ def rendered(
     caller: Caller = CLINICIAN,
 ) -> Response:
     """A plane as it is shown, and as the model gets it."""
-    volume, cut = _cut(
+    volume, cut, kept = _cut(
         request, series_id, stack, caller, at=at, right=right, down=down, slab_mm=slab_mm, how=how
     )
     window = view_of({"center": center, "width": width, "function": function}).window
     picture = planes.shown(volume, cut, window, invert=invert)
-    headers = {**PRIVATE, "x-pixel-mm": repr(cut.pixel_mm)}
+    headers = {**kept, "x-pixel-mm": repr(cut.pixel_mm)}
     return Response(png(picture), media_type="image/png", headers=headers)

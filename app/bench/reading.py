@@ -19,7 +19,7 @@ from app.auth import COOKIE, Caller
 from app.demo import drawn_files, load
 from app.settings import Settings
 from app.wiring import SYSTEM, Services
-from storage import sessions, studies, users
+from storage import sessions, users, worklist
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def prepared(services: Services, callers: int) -> tuple[list[str], str]:
         opened = [
             sessions.open_session(tx, user, idle=services.idle, hard=services.hard)[0] for _ in range(callers)
         ]
-        study = studies.worklist(tx, user.id)[0].study
+        study = worklist.listed(tx, user.id)[0].study
     return opened, f"/api/studies/{study.id}"
 
 

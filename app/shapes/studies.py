@@ -7,6 +7,7 @@ from typing_extensions import TypeAliasType, TypedDict
 from app.shapes import Coded, Pair, Time, exact
 from app.shapes.answers import Curve
 
+Way = TypeAliasType("Way", Literal["owner", "member", "emergency"])
 StudyState = TypeAliasType("StudyState", Literal["new", "draft", "preliminary", "final", "amended"])
 
 
@@ -30,6 +31,11 @@ class StudyLine(TypedDict):
     """Answers that are waited for."""
     created_at: Time
     open_by: str | None
+    way: Way
+    owner: str
+    """Whose patient it is."""
+    until: Time | None
+    """Of an emergency access: when it ends."""
 
 
 @exact

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import storage.access_rows  # noqa: F401  (its tables too)
 from storage.rows import Base
 
 connection = context.config.attributes["connection"]

@@ -27,6 +27,8 @@ class Holdings:
     """Other ids for routes that want another kind of thing: a slide, a signed report, an upload that waits."""
     release: str = ""
     """A text of the signed report that waits for its release."""
+    colleague: str = ""
+    """The id of a clinician with whom nothing is shared yet."""
 
     def path(self, method: str, route: str) -> str:
         """The route with the ids in their places."""
@@ -69,6 +71,9 @@ def holdings(world: World) -> Holdings:
     token = browser.post("/api/tokens", json={"label": MARKER, "days": 1, "password": PASSWORD}).json()
     erasure = browser.post(f"/api/studies/{study_id}/erasure", json={"reason": "wrong_upload"})
     held = world.sign_in("admin").post("/api/holds", json={"number": "QF-77", "reason": "legal_claim"})
+    shared = browser.post(
+        f"/api/studies/{study_id}/access", json={"colleague_id": world.person("clinician").id}
+    )
     shown = {"upload_id": upload(browser, photo(4), finish=False), "number": "0", "code": "-"}
     ids = {
         "study_id": study_id,
@@ -83,6 +88,7 @@ def holdings(world: World) -> Holdings:
         "user_id": user.id,
         "erasure_id": erasure.json()["id"],
         "hold_id": held.json()["id"],
+        "share_id": shared.json()["id"],
         "depth": "0",
         "column": "0",
         "row": "0",
@@ -111,7 +117,7 @@ def holdings(world: World) -> Holdings:
             for rest in ("", "/reviews", "/pdf", "/pictures/{number}.png")
         },
     }
-    return Holdings(user, browser, ids, view, elsewhere, item)
+    return Holdings(user, browser, ids, view, elsewhere, item, world.person("clinician").id)
 
 
 def _another_session(world: World, user: User) -> str:

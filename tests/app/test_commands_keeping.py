@@ -23,7 +23,7 @@ from app.cli import main
 from app.demo import load
 from app.settings import Settings
 from app.wiring import SYSTEM, Services, open_services
-from storage import patients, reports, studies, users
+from storage import patients, reports, studies, users, worklist
 from storage.audit.search import find
 from storage.users import Passwords
 from tests.app.conftest import PASSWORD
@@ -100,7 +100,7 @@ def signed_report(services, caller, number: str = "1") -> str:
     with services.database.write(caller.actor) as tx:
         study = next(
             line.study
-            for line in studies.worklist(tx, caller.user.id)
+            for line in worklist.listed(tx, caller.user.id)
             if patients.identity(tx, line.study.patient_id)["patient_id"] == f"T-{number}"
         )
         content = {"sections": {"findings": [{"text": TEXT, "origin": "person", "answer_id": None}]}}

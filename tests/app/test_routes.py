@@ -71,6 +71,7 @@ def bodies(held: Holdings) -> dict[tuple[str, str], Any]:
         ("POST", "/api/uploads"): {"files": 1, "bytes": 1},
         ("POST", "/api/uploads/{upload_id}/details"): DETAILS,
         ("PATCH", "/api/studies/{study_id}"): {"urgent": True},
+        ("POST", "/api/studies/{study_id}/access"): {"colleague_id": held.colleague},
         ("POST", "/api/studies/{study_id}/marks"): {
             "tool": "probe",
             "instance_id": view["instance_id"],
@@ -179,9 +180,9 @@ def _looked(held: Holdings, routes: list[tuple[str, str]]) -> dict[str, tuple[st
         for m, p in routes
         if m == "GET" and re.search(r"\{(study|series|instance|answer|report|upload)_id", p)
     ]
-    own = [
-        p for p in paths if not p.startswith("/api/review") and not p.endswith((".zip", "/pdf", "/stream"))
-    ]
+    # With whom a patient could be shared is no thing of the owner's: it grows with the house.
+    left_out = (".zip", "/pdf", "/stream", "/access")
+    own = [p for p in paths if not p.startswith("/api/review") and not p.endswith(left_out)]
     found = {path: held.browser.get(held.path("GET", path) + QUERIES.get(path, "")) for path in own}
     # A refusal carries a reference of its own each time.
     return {path: (told(one), one.content if one.is_success else b"") for path, one in found.items()}

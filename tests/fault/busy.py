@@ -17,7 +17,7 @@ import httpx
 from app.auth import Caller
 from app.demo import drawn_files, load
 from app.wiring import SYSTEM, open_services
-from storage import reports, studies, tokens, users
+from storage import reports, studies, tokens, users, worklist
 from storage.verifier import verify
 from tests.browser.house import PASSWORD, House
 from tests.samples import ct_series
@@ -226,7 +226,7 @@ def opened_reader(house: House, folder: Path) -> Reader:
     load(services, caller, drawn_files())
     secrets = []
     with services.database.write(caller.actor) as tx:
-        lines = [one.study for one in studies.worklist(tx, caller.user.id)]
+        lines = [one.study for one in worklist.listed(tx, caller.user.id)]
         seen = [(one.id, _view(tx, one)) for one in lines if one.modality == "DX"]
         other = next(one for one in lines if one.modality == "SM")
         report = reports.create(tx, other, {"sections": {"findings": []}})

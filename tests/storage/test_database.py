@@ -5,7 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 import storage.engines
-from storage import patients, reports, studies, users
+from storage import patients, reports, studies, users, worklist
 from storage.audit.search import find, verify_rows
 from storage.database import Database
 from storage.errors import Conflict, NotDurable, NotFound, Unreadable, UnrecordedChange, WrongPatient
@@ -55,7 +55,7 @@ def test_a_study_is_found_by_its_owner_alone(database, clinician):
         assert study.identity["name"] == "KIM^Test"
         with pytest.raises(NotFound):
             studies.get(tx, study_id, "somebody else")
-        assert studies.worklist(tx, "somebody else") == []
+        assert worklist.listed(tx, "somebody else") == []
 
 
 def test_the_same_files_again_add_nothing_and_more_files_grow_the_study(database, clinician):
@@ -90,9 +90,9 @@ def test_search_finds_any_script_and_any_case(database, clinician):
     put(database, clinician, identity={**KIM, "name": "홍길동"})
 
     with database.read(clinician) as tx:
-        assert len(studies.worklist(tx, clinician.id, search="홍길")) == 1
-        assert len(studies.worklist(tx, clinician.id, search="head ct")) == 1
-        assert studies.worklist(tx, clinician.id, search="nobody") == []
+        assert len(worklist.listed(tx, clinician.id, search="홍길")) == 1
+        assert len(worklist.listed(tx, clinician.id, search="head ct")) == 1
+        assert worklist.listed(tx, clinician.id, search="nobody") == []
 
 
 def test_nothing_of_a_patient_stands_in_clear_in_any_table(database, clinician):

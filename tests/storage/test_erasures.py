@@ -4,7 +4,7 @@ from io import BytesIO
 
 import pytest
 
-from storage import erasures, patients, reports, studies, users
+from storage import erasures, patients, reports, studies, users, worklist
 from storage.audit.canonical import canonical
 from storage.audit.search import find, verify_rows
 from storage.database import Actor
@@ -77,7 +77,7 @@ def test_a_second_person_erases_every_row_of_the_patient(database, clinician, pa
             studies.get(tx, study.id, owner.id)
     with database.read(clinician) as tx:
         assert studies.get(tx, kept.id, clinician.id).identity["name"] == "A"
-        assert [line.study.id for line in studies.worklist(tx, clinician.id)] == [kept.id]
+        assert [line.study.id for line in worklist.listed(tx, clinician.id)] == [kept.id]
         assert sorted(erasures.erased_patients(tx)) == sorted(erased)
         entries = find(tx.session, action="patient.erased")
         assert {one["object"]["id"] for one in entries} == set(erased)

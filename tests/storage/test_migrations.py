@@ -13,13 +13,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 import storage.errors as errors
-from storage import erasures, factors, patients, sessions, users
+from storage import access, erasures, factors, patients, sessions, sharing, studies, users
 from storage.audit.keys import AuditKeys
 from storage.audit.search import verify_rows
 from storage.database import Actor, Database, make_engine
 from storage.migrate import _config, is_current, migrate
 from storage.rows import Base
 from storage.sealing import Keyring
+from storage.studies import NewInstance, NewSeries, NewStudy
 from storage.users import Passwords
 from storage.verifier import CLEAN
 from tests.storage.conftest import CHEAP
@@ -136,5 +137,47 @@ def test_who_is_signed_in_stays_so_over_the_upgrade_to_second_factors(database_u
         (listed,) = sessions.of_user(tx, user.id, idle=timedelta(minutes=15))
         assert (listed.device, listed.ip) == ("", "")
         assert not factors.of(tx, user.id).enrolled
+    old.close()
+    engine.dispose()
+
+
+def test_a_populated_database_of_the_schema_before_sharing_is_brought_forward(database_url, tmp_path, clock):
+    """Each patient stays its owner's and nobody else's; from then on it can be shared and opened in an emergency."""
+    engine = make_engine(database_url)
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        command.upgrade(_config(connection), "0005")
+    old = Database(database_url, Keyring(b"k" * 32), AuditKeys.create(tmp_path / "audit"), clock)
+    old.open(Actor(id="tests", role="system"))
+    with old.write(Actor(id="tests", role="system")) as tx:
+        lee, park = (
+            users.add(
+                tx,
+                Passwords(CHEAP),
+                username=name,
+                display_name=name,
+                role="clinician",
+                password="correct horse battery",
+            )
+            for name in ("lee", "park")
+        )
+    owner, colleague = Actor(id=lee.id, role="clinician"), Actor(id=park.id, role="clinician")
+    with old.write(owner) as tx:
+        files = [NewInstance(sop_uid="1", file_sha256="ab" * 32, frames=1, facts={})]
+        series = NewSeries(key="1", modality="CT", facts={}, instances=files)
+        new = NewStudy(study_uid="1.2", modality="CT", facts={}, series=[series])
+        patient_id = patients.add(tx, lee.id, {"patient_id": "T-1", "name": "김하늘"})
+        study_id, _ = studies.put(tx, lee.id, patient_id, new)
+
+    migrate(engine)
+
+    with old.write(owner) as tx:
+        study = studies.get(tx, study_id, lee.id)
+        assert study.identity["name"] == "김하늘" and access.grant(tx, park.id, patient_id) is None
+        sharing.with_colleague(tx, study, park.id)
+    with old.read(colleague) as tx:
+        assert studies.get(tx, study_id, park.id, "work").grant == access.Grant(way="member")
+        assert verify_rows(tx.session, old.audit_keys.public_pem).status == CLEAN
     old.close()
     engine.dispose()

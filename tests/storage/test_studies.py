@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from storage import answers, marks, patients, studies
+from storage import answers, marks, patients, studies, worklist
 from storage.database import Actor
 from storage.errors import NotFound, WrongPatient
 from storage.studies import NewInstance, NewSeries, NewStudy
@@ -53,7 +53,7 @@ def test_files_that_come_later_stand_behind_and_move_nothing(database, clinician
     assert after[0] == before[1]
     assert after[2][:2] == before[0] and len(after[1]) == 1
     with database.read(clinician) as tx:
-        assert studies.worklist(tx, clinician.id)[0].instances == 3 + 7 + 1
+        assert worklist.listed(tx, clinician.id)[0].instances == 3 + 7 + 1
 
 
 def test_a_series_grouped_anew_gives_its_files_away(database, clinician):
@@ -89,7 +89,7 @@ def test_a_long_worklist_costs_one_statement(database, clinician):
 
     with database.read(clinician) as tx:
         sa.event.listen(database.engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
-        lines = studies.worklist(tx, clinician.id, search="t-1")
+        lines = worklist.listed(tx, clinician.id, search="t-1")
 
     assert len(lines) == 11
     assert len(asked) == 1
@@ -108,7 +108,7 @@ def test_the_worklist_shows_state_answers_and_urgency(database, clinician, clock
 
     def ids(**wanted):
         with database.read(clinician) as tx:
-            return [line.study.id for line in studies.worklist(tx, clinician.id, **wanted)]
+            return [line.study.id for line in worklist.listed(tx, clinician.id, **wanted)]
 
     assert ids() == [second, first] and ids(sort="oldest") == [first, second]
     assert ids(state="new") == [second, first] and ids(state="final") == [] and ids(modality="MR") == []
@@ -116,7 +116,7 @@ def test_the_worklist_shows_state_answers_and_urgency(database, clinician, clock
         studies.change(tx, first, clinician.id, urgent=True)
     assert ids() == [first, second]
     with database.read(clinician) as tx:
-        assert [line.running for line in studies.worklist(tx, clinician.id)] == [1, 0]
+        assert [line.running for line in worklist.listed(tx, clinician.id)] == [1, 0]
 
 
 def test_a_mark_belongs_to_a_frame_of_its_study(database, clinician):
