@@ -31,7 +31,7 @@ log = structlog.get_logger()
 SAFE = ("GET", "HEAD")
 WITHOUT_CALLER = ("/health", "/ready")
 """Answered even while the database, and so everybody's session, is away."""
-UNATTENDED = ("/api/status",)
+UNATTENDED = ("/api/status", "/api/emergencies/waiting")
 """Asked by every open page by itself: a screen that was left alone must not stay signed in by it."""
 
 

@@ -9,7 +9,8 @@ StorageError
 │   ├── NameTaken       another user has this name
 │   ├── LastAdmin       nobody would be left to manage users
 │   ├── Held            the patient may not be erased for now
-│   └── SecondPerson    who asked for it cannot be who decides it
+│   ├── SecondPerson    who asked for it cannot be who decides it
+│   └── SeenAlready     an emergency opens only what one does not see anyway
 ├── OnlyLooking         an emergency opens a patient for looking, not for work
 ├── OwnersOnly          only who the patient belongs to shares, erases and exports
 ├── WrongPatient        a picture of another patient was offered to a study
@@ -112,6 +113,12 @@ class OwnersOnly(StorageError):
     """Only the person whose patient it is may do this."""
 
     code = "storage.owners_only"
+
+
+class SeenAlready(Conflict):
+    """The patient is seen by this person already."""
+
+    code = "storage.seen_already"
 
 
 class WrongPatient(StorageError):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from storage.access_rows import ShareRow, TeamMemberRow, TeamRow
 from storage.database import Tx, new_id
@@ -89,6 +89,12 @@ def take_back(tx: Tx, study: Study, share_id: str) -> None:
         user=row.user_id,
         team=row.team_id,
     )
+
+
+def end_for(tx: Tx, user_id: str) -> None:
+    """End all that is shared with a person, and their place in teams; the entry of the change is the caller's."""
+    tx.session.execute(delete(ShareRow).where(ShareRow.user_id == user_id))
+    tx.session.execute(delete(TeamMemberRow).where(TeamMemberRow.user_id == user_id))
 
 
 def of_patient(tx: Tx, patient_id: str) -> list[Share]:

@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import func, select
 
-from storage import tries
+from storage import sharing, tries
 from storage.database import Actor, Database, Tx, new_id
 from storage.errors import LastAdmin, NameTaken, NotFound, PasswordTooShort
 from storage.rows import ProviderNameRow, SessionRow, UserRow
@@ -201,7 +201,7 @@ def change(
     display_name: str | None = None,
     password: str | None = None,
 ) -> User:
-    """Change a person; a new role, password or leave ends all their sessions.
+    """Change a person; a new role, password or leave ends all their sessions, a new role also what was shared with them.
 
     raises: LastAdmin, PasswordTooShort, NotFound, ValueError for an unknown role
     """
@@ -210,6 +210,8 @@ def change(
         raise ValueError(f"{role} is no role; choose one of {', '.join(ROLES)}.")
     if row.role == "admin" and row.active and (role not in (None, "admin") or active is False):
         _keep_an_admin(tx, user_id)
+    if role is not None and role != row.role:
+        sharing.end_for(tx, user_id)
     row.role = role or row.role
     row.active = row.active if active is None else active
     row.display_name = cleaned(display_name or "")[:200] or row.display_name

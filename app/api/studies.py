@@ -79,6 +79,7 @@ def line_json(tx: Tx, line: worklist.StudyLine) -> StudyLine:
         "open_by": None,
         "way": study.grant.way if study.grant else "owner",
         "owner": line.owner,
+        "emergency_id": study.grant.emergency_id if study.grant else None,
         "until": study.grant.until.isoformat() if study.grant and study.grant.until else None,
     }
 

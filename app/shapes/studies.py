@@ -34,6 +34,8 @@ class StudyLine(TypedDict):
     way: Way
     owner: str
     """Whose patient it is."""
+    emergency_id: str | None
+    """Of an emergency access: which."""
     until: Time | None
     """Of an emergency access: when it ends."""
 

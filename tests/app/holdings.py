@@ -44,7 +44,7 @@ class Holdings:
             for name, value in place.items()
             if "_id" in name
         }
-        return {MARKER, *named} - {self.user.id, self.ids["erasure_id"], self.ids["hold_id"]}
+        return {MARKER, *named} - {self.ids[name] for name in ("user_id", "erasure_id", "hold_id", "team_id")}
 
 
 def holdings(world: World) -> Holdings:
@@ -74,6 +74,11 @@ def holdings(world: World) -> Holdings:
     shared = browser.post(
         f"/api/studies/{study_id}/access", json={"colleague_id": world.person("clinician").id}
     )
+    team = world.sign_in("admin").post("/api/teams", json={"name": f"Chest {user.username}"})
+    opened = world.sign_in("clinician").post(
+        "/api/emergencies",
+        json={"number": "QF-71", "reason": "Unconscious in the shock room.", "password": PASSWORD},
+    )
     shown = {"upload_id": upload(browser, photo(4), finish=False), "number": "0", "code": "-"}
     ids = {
         "study_id": study_id,
@@ -89,6 +94,8 @@ def holdings(world: World) -> Holdings:
         "erasure_id": erasure.json()["id"],
         "hold_id": held.json()["id"],
         "share_id": shared.json()["id"],
+        "team_id": team.json()["id"],
+        "emergency_id": opened.json()["id"],
         "depth": "0",
         "column": "0",
         "row": "0",

@@ -35,6 +35,8 @@ KNOWN_BY_OFFICE = {
     *(("researcher", f"/api/review{rest}") for rest in REVIEWED),
     ("auditor", "/api/audit"),
     ("auditor", "/api/audit/export"),
+    ("auditor", "/api/emergencies"),
+    ("auditor", "/api/emergencies/{emergency_id}"),
 }
 """Who judges a report knows it by its id, and the record names everything by its id; neither tells a name."""
 LAST = ("/login", "/logout")
@@ -88,6 +90,14 @@ def bodies(held: Holdings) -> dict[tuple[str, str], Any]:
         ("POST", "/api/studies/{study_id}/erasure"): {"reason": "court_order"},
         ("POST", "/api/erasures/{erasure_id}/confirm"): {"password": "wrong wrong wrong"},
         ("POST", "/api/holds"): {"number": "QF-99", "reason": "investigation"},
+        ("POST", "/api/emergencies"): {
+            "number": "QF-0",
+            "reason": "Unconscious in the shock room.",
+            "password": PASSWORD,
+        },
+        ("POST", "/api/emergencies/{emergency_id}/review"): {"verdict": "justified", "note": "Seen."},
+        ("POST", "/api/teams"): {"name": "Tried"},
+        ("PATCH", "/api/teams/{team_id}"): {"members": [held.user.id]},
         ("POST", "/api/review/reports/{report_id}/reviews"): {"rating": 3},
         ("POST", "/api/users"): {
             "username": "tried",

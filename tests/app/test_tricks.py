@@ -58,10 +58,10 @@ def test_no_change_is_made_for_a_page_of_somebody_else(world, held, headers):
         "clinician": held.browser,
         **{r: world.sign_in(r) for r in ("admin", "auditor", "researcher")},
     }
-    roles = {path: rule.roles[0] for rule in POLICY if rule.roles for path in (rule.path,)}
+    roles = {(method, rule.path): rule.roles[0] for rule in POLICY if rule.roles for method in rule.methods}
 
     answers = {
-        (method, path): browsers[roles[path]].request(
+        (method, path): browsers[roles[method, path]].request(
             method, held.path(method, path), headers=headers, json={}
         )
         for method, path in UNSAFE
@@ -198,6 +198,35 @@ def test_ids_of_another_inside_a_body_are_not_followed(held, other, own):
     assert [
         one["id"] for one in held.browser.get(f"/api/studies/{ids['study_id']}/marks").json()["marks"]
     ] == [ids["mark_id"]]
+
+
+def test_a_shared_patient_is_no_way_to_the_owners_others(world, held):
+    """On a study that is shared, ids of a patient who is not: the same owner's, and still not there."""
+    person = world.person("clinician")
+    colleague = world.sign_in("clinician", person)
+    shared = held.elsewhere["/api/studies/{study_id}/releases"]["study_id"]
+    place = f"/api/studies/{shared}"
+    assert held.browser.post(f"{place}/access", json={"colleague_id": person.id}).status_code == 201
+    series = colleague.get(place).json()["series"][0]["series_id"]
+    frame = colleague.get(f"/api/series/{series}/manifest").json()["frames"][0]
+    own, foreign = {"instance_id": frame["instance_id"], "frame": 0}, held.view
+    probe = {"tool": "probe", "points": [[1, 1]]}
+    tries = [
+        ("POST", f"{place}/questions", {"question": "Whose?", "view": foreign}),
+        ("POST", f"{place}/questions", {"question": "Whose?", "view": {**own, "sources": [own, foreign]}}),
+        ("POST", f"{place}/captions", {"view": foreign}),
+        ("POST", f"{place}/marks", {**probe, "instance_id": foreign["instance_id"]}),
+        ("POST", f"{place}/marks", {**probe, **own, "replaces": held.ids["mark_id"]}),
+        ("DELETE", f"{place}/marks/{held.ids['mark_id']}", None),
+        ("GET", f"/api/studies/{held.ids['study_id']}", None),
+        ("GET", f"/api/answers/{held.ids['answer_id']}", None),
+        ("POST", f"/api/answers/{held.ids['answer_id']}/stop", None),
+    ]
+
+    answers = [colleague.request(method, path, json=body) for method, path, body in tries]
+
+    assert {(one.status_code, one.json()["error"]["code"]) for one in answers} == {(404, "storage.not_found")}
+    assert not any(secret in one.text for one in answers for secret in (MARKER, held.ids["study_id"]))
 
 
 def test_an_upload_cannot_join_a_study_of_another(held, other):
