@@ -150,7 +150,7 @@ PAGES = {
     "/app/": ("", "study", "paper", "account", "about"),
     "/research/": ("", "read", "paper", "account", "about"),
     "/admin/": ("", "erasures", "system", "paper", "account", "about"),
-    "/audit/": ("", "paper", "account", "about"),
+    "/audit/": ("", "emergencies", "paper", "account", "about"),
 }
 SHELL = re.compile(r"^(theme\.css|(assets|static)/.+)$")
 

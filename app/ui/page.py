@@ -34,7 +34,13 @@ ISLANDS = {
         "account": "account",
         "about": "about",
     },
-    "/audit/": {"": "log", "paper": "paper", "account": "account", "about": "about"},
+    "/audit/": {
+        "": "log",
+        "emergencies": "emergencies",
+        "paper": "paper",
+        "account": "account",
+        "about": "about",
+    },
 }
 
 

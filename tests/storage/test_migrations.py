@@ -147,7 +147,7 @@ def test_a_populated_database_of_the_schema_before_sharing_is_brought_forward(da
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        command.upgrade(_config(connection), "0005")
+        command.upgrade(_config(connection), "0006")
     old = Database(database_url, Keyring(b"k" * 32), AuditKeys.create(tmp_path / "audit"), clock)
     old.open(Actor(id="tests", role="system"))
     with old.write(Actor(id="tests", role="system")) as tx:

@@ -51,6 +51,7 @@ export class Ask {
       }
     });
     this.element = h("div", { class: "page ask" }, this.list, form);
+    if (room.page.study.way === "emergency") find(this.hint, "p").textContent = t("ui.emergency.no_answers");
     fill(this.list, this.hint);
     this.channel.onmessage = (event) => event.data === room.studyId && void this.load();
     document.addEventListener("visibilitychange", this.onFocus);

@@ -2,6 +2,7 @@
 
 import { get, post } from "./api";
 import { fill, h } from "./dom";
+import { emergencyNotice } from "./emergencies";
 import { action, field, select, table } from "./form";
 import { dayAndClock, t } from "./i18n";
 import { shell } from "./shell";
@@ -17,6 +18,7 @@ export function mount(host: HTMLElement): () => void {
   const since = h("input", { class: "input", type: "date" });
   const until = h("input", { class: "input", type: "date" });
   const kind = select("action", [["", t("ui.log.all")]]);
+  const notice = emergencyNotice();
   let entries: Entry[] = [];
 
   const load = async (cursor: number | null = null) => {
@@ -55,13 +57,14 @@ export function mount(host: HTMLElement): () => void {
           h("a", { class: "button small-button", href: "/api/audit/public-key", download: "public.pem" }, t("ui.log.key")),
         ),
       ),
+      notice.element,
       verdict,
       h("div", { class: "card filters" }, field(t("ui.log.actor"), actor), field(t("ui.log.action"), kind), field(t("ui.log.since"), since), field(t("ui.log.until"), until)),
       list,
     ),
   );
   load().catch(complain);
-  return page.destroy;
+  return () => (notice.destroy(), page.destroy());
 }
 
 function listed(entries: Entry[]): HTMLElement {

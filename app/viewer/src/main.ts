@@ -24,6 +24,7 @@ const ISLANDS: Record<string, () => Promise<Island>> = {
   system: () => import("./system"),
   paper: () => import("./paper"),
   log: () => import("./log"),
+  emergencies: () => import("./emergencies"),
   account: () => import("./account"),
   about: () => import("./about"),
 };

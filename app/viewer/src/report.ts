@@ -37,6 +37,7 @@ export class ReportPanel {
       const report = this.room.page.report && going.length === 0 ? await this.read() : null;
       if (going.length > 0) this.follow(going.map((one) => one.id));
       else if (report) this.show(report);
+      else if (this.onlyLooking) this.showNone();
       else this.showForm();
     } catch (error) {
       complain(error);
@@ -110,7 +111,7 @@ export class ReportPanel {
     this.destroy();
     this.room.showState(report.state, report.version);
     const signed = report.state === "final" || report.state === "amended";
-    if (signed) this.showSigned(report);
+    if (signed || this.onlyLooking) this.showFixed(report, signed);
     else this.showDraft(report);
   }
 
@@ -153,7 +154,17 @@ export class ReportPanel {
     void checklist.load();
   }
 
-  private showSigned(report: Report): void {
+  /** Under an emergency access nothing is written. */
+  private get onlyLooking(): boolean {
+    return this.room.page.study.way === "emergency";
+  }
+
+  private showNone(): void {
+    fill(this.element, h("div", { class: "ask-empty" }, icon("caption", 32), h("p", {}, t("ui.emergency.no_report"))));
+  }
+
+  /** A report that is not written on: signed, or seen in an emergency. */
+  private showFixed(report: Report, signed: boolean): void {
     const sections = new Sections(report, null);
     this.sections = sections;
     const marks = toggle("origin", t("ui.report.marks"), (on) => sections.element.classList.toggle("with-marks", on));
@@ -165,12 +176,12 @@ export class ReportPanel {
         { class: "report-scroll", tabindex: 0, role: "group", "aria-label": t("ui.tab.report") },
         report.demonstration ? h("p", { class: "notice amber" }, icon("warn"), h("span", {}, t("ui.report.demonstration"))) : null,
         sections.element,
-        h("div", { class: "signature" }, icon("sign"), h("div", {}, h("p", {}, h("b", {}, t("ui.report.signed_by", { name: report.signed_by ?? "" }))), h("p", { class: "muted num" }, report.signed_at ? dayAndClock(report.signed_at) : ""), report.content_sha256 ? h("p", { class: "muted small hash", title: report.content_sha256 }, `SHA-256 ${report.content_sha256.slice(0, 16)}…`) : null)),
+        signed && h("div", { class: "signature" }, icon("sign"), h("div", {}, h("p", {}, h("b", {}, t("ui.report.signed_by", { name: report.signed_by ?? "" }))), h("p", { class: "muted num" }, report.signed_at ? dayAndClock(report.signed_at) : ""), report.content_sha256 ? h("p", { class: "muted small hash", title: report.content_sha256 }, `SHA-256 ${report.content_sha256.slice(0, 16)}…`) : null)),
         ...report.addenda.map((one) => h("section", { class: "addendum" }, h("h3", {}, t("ui.report.addendum")), h("p", { class: "document-text" }, one.text), h("p", { class: "muted small num" }, `${one.signed_by} · ${dayAndClock(one.signed_at)}`))),
       ),
-      h("div", { class: "report-foot" }, h("div", { class: "row-end" }, h("button", { class: "button", type: "button", "data-action": "releases", on: { click: () => void releaseDialog(this.room.studyId).catch(complain) } }, icon("eye"), t("ui.release.open")), h("button", { class: "button", type: "button", on: { click: () => void this.addendum(report) } }, icon("plus"), t("ui.report.add_addendum")), fhirLink(report), pdfLink(report, true))),
+      !this.onlyLooking && h("div", { class: "report-foot" }, h("div", { class: "row-end" }, this.room.page.study.way === "owner" && h("button", { class: "button", type: "button", "data-action": "releases", on: { click: () => void releaseDialog(this.room.studyId).catch(complain) } }, icon("eye"), t("ui.release.open")), h("button", { class: "button", type: "button", on: { click: () => void this.addendum(report) } }, icon("plus"), t("ui.report.add_addendum")), fhirLink(report), pdfLink(report, true))),
     );
-    this.room.showSaved(t("ui.report.signed_version", { version: report.version }));
+    this.room.showSaved(signed ? t("ui.report.signed_version", { version: report.version }) : t("ui.report.saved", { at: clock(report.saved_at), version: report.version }));
   }
 
   private async preliminary(report: Report, sections: Sections): Promise<void> {

@@ -12,7 +12,7 @@ const PAGES: Record<Role, [key: string, address: string][]> = {
   clinician: [["ui.nav.worklist", "/app/"], ["ui.nav.paper", "/app/paper"], ["ui.nav.about", "/app/about"]],
   researcher: [["ui.nav.reviews", "/research/"], ["ui.nav.paper", "/research/paper"], ["ui.nav.about", "/research/about"]],
   admin: [["ui.nav.users", "/admin/"], ["ui.nav.erasures", "/admin/erasures"], ["ui.nav.system", "/admin/system"], ["ui.nav.paper", "/admin/paper"], ["ui.nav.about", "/admin/about"]],
-  auditor: [["ui.nav.log", "/audit/"], ["ui.nav.paper", "/audit/paper"], ["ui.nav.about", "/audit/about"]],
+  auditor: [["ui.nav.log", "/audit/"], ["ui.nav.emergencies", "/audit/emergencies"], ["ui.nav.paper", "/audit/paper"], ["ui.nav.about", "/audit/about"]],
 };
 const STATUS_EVERY_MS = 15_000;
 
@@ -42,11 +42,11 @@ export function shell(host: HTMLElement, options: ShellOptions): Shell {
   const root = h(
     "div",
     { class: options.readingRoom ? "dfm reading-room" : "dfm" },
-    h("a", { class: "skip", href: "#dfm-main" }, t("ui.skip")),
     h(
       "header",
       { class: "head" },
-      h("a", { class: "brand", href: home() }, brandMark(), h("span", { class: "brand-name" }, "Dragonfly-Med")),
+      h("a", { class: "skip", href: "#dfm-main" }, t("ui.skip")),
+      h("a", { class: "brand", href: home(), "aria-label": "Dragonfly-Med" }, brandMark(), h("span", { class: "brand-name" }, "Dragonfly-Med")),
       options.readingRoom ? null : navigation(),
       strip,
       userCorner(options.readingRoom ?? false),
@@ -59,12 +59,20 @@ export function shell(host: HTMLElement, options: ShellOptions): Shell {
   document.title = `${options.title} · Dragonfly-Med`;
   applyTheme(options.readingRoom ? roomTheme() : me().theme);
   // Beside Gradio's element and not inside it: its style sheet names every tag below itself, tables and fields included.
+  cover(host);
   host.ownerDocument.body.append(root);
 
   const refresh = () => void showStatus(state);
   refresh();
   const timer = window.setInterval(() => document.hidden || refresh(), STATUS_EVERY_MS);
   return { root, strip, main, saved, refresh, destroy: () => (window.clearInterval(timer), root.remove()) };
+}
+
+/** What lies below is covered by the page: neither the keyboard nor a screen reader should go there. */
+function cover(host: HTMLElement): void {
+  let outer = host;
+  while (outer.parentElement && outer.parentElement !== host.ownerDocument.body) outer = outer.parentElement;
+  outer.inert = true;
 }
 
 const home = (): string => PAGES[me().user.role][0]?.[1] ?? "/";

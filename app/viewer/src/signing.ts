@@ -3,7 +3,7 @@
 import { get, post } from "./api";
 import { fill, h } from "./dom";
 import { t } from "./i18n";
-import { icon } from "./icons";
+import { icon, type IconName } from "./icons";
 import { me } from "./session";
 import { complain, sentenceOf } from "./toast";
 import type { Checklist as Listed, ChecklistLine, Report } from "./types";
@@ -75,6 +75,7 @@ export interface Question {
   words: (Node | null)[];
   button: string;
   blocked: boolean;
+  icon?: IconName;
   /** What cannot be undone looks so. */
   danger?: boolean;
   /** Something leaves; nothing is signed. */
@@ -88,7 +89,7 @@ export function askPassword(question: Question): Promise<boolean> {
     const password = h("input", { class: "input", type: "password", name: "password", autocomplete: "current-password", required: true });
     const code = h("input", { class: "input", name: "code", autocomplete: "one-time-code", maxlength: 60, required: me().second_factor });
     const problem = h("p", { class: "notice red", role: "alert", hidden: true });
-    const submit = h("button", { class: question.danger ? "button danger" : "button primary", type: "submit", disabled: question.blocked }, icon(question.danger ? "trash" : question.leave ? "leave" : "sign"), question.button);
+    const submit = h("button", { class: question.danger ? "button danger" : "button primary", type: "submit", disabled: question.blocked }, icon(question.icon ?? (question.danger ? "trash" : question.leave ? "leave" : "sign")), question.button);
     const form = h(
       "form",
       { class: "sheet" },

@@ -8,6 +8,8 @@ import { Measures } from "./measures";
 import { day, t, years } from "./i18n";
 import { icon } from "./icons";
 import { divider } from "./divider";
+import { accessButton } from "./access";
+import { emergencyBar } from "./emergency";
 import { copyButton } from "./leaving";
 import { eraseButton } from "./erase";
 import { ReportPanel } from "./report";
@@ -47,12 +49,31 @@ export async function mount(host: HTMLElement): Promise<() => void> {
   try {
     const address = `/api/studies/${encodeURIComponent(studyId)}`;
     const [page, { priors }] = await Promise.all([get<StudyPage>(address), get<Priors>(`${address}/priors`)]);
-    stop.unshift(open(frame, studyId, page, priors));
+    const close = open(frame, studyId, page, priors);
+    let closed = false;
+    const closeOnce = () => {
+      if (!closed) close();
+      closed = true;
+    };
+    stop.unshift(closeOnce);
+    if (page.study.way === "emergency") stop.unshift(inEmergency(frame, page, closeOnce));
   } catch (error) {
     fill(frame.main, h("div", { class: "empty" }, icon("warn", 40), h("h1", {}, t("ui.study.none")), h("a", { class: "button", href: "/app/" }, t("ui.study.back"))));
     complain(error);
   }
   return () => stop.forEach((one) => one());
+}
+
+/** The bar above everything; when it is over, nothing of the patient stays on the screen. */
+function inEmergency(frame: ReturnType<typeof shell>, page: StudyPage, close: () => void): () => void {
+  const bar = emergencyBar(page.study, () => {
+    close();
+    fill(frame.strip);
+    fill(frame.main, h("div", { class: "empty" }, icon("lock", 40), h("h1", {}, t("ui.emergency.over")), h("p", { class: "muted" }, t("ui.emergency.over.hint")), h("a", { class: "button", href: "/app/" }, t("ui.study.back"))));
+  });
+  frame.root.classList.add("only-looking");
+  frame.main.prepend(bar.element);
+  return bar.destroy;
 }
 
 function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage, priors: Prior[]): () => void {
@@ -203,7 +224,7 @@ function open(frame: ReturnType<typeof shell>, studyId: string, page: StudyPage,
   const first = bySpecimen(page.series)[0];
   const opened = Promise.all([first ? openFirst(first) : null, marks.load()]);
   opened.then(() => frame.root.setAttribute("data-ready", ""), complain);
-  const undrop = dropTarget(frame.root, uploads);
+  const undrop = page.study.way === "owner" ? dropTarget(frame.root, uploads) : () => {};
 
   return () => {
     undrop();
@@ -226,8 +247,9 @@ function patientStrip(strip: HTMLElement, page: StudyPage, pill: HTMLElement): v
     h("div", { class: "strip-study" }, h("span", {}, [study.modality, study.description || study.region].filter(Boolean).join(" · ")), h("span", { class: "num muted" }, day(study.study_date))),
     study.urgent ? h("span", { class: "state preliminary urgent-note" }, t("ui.urgent")) : null,
     pill,
-    copyButton(study.study_id),
-    eraseButton(study.study_id),
+    study.way === "emergency" ? null : accessButton(study.study_id),
+    study.way === "owner" ? copyButton(study.study_id) : null,
+    study.way === "owner" ? eraseButton(study.study_id) : null,
   );
 }
 

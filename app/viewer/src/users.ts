@@ -5,6 +5,7 @@ import { fill, h } from "./dom";
 import { action, field, select, table } from "./form";
 import { t } from "./i18n";
 import { shell } from "./shell";
+import { teamsPart } from "./teams";
 import { askPassword } from "./signing";
 import { complain, toast } from "./toast";
 import type { Ended, PersonLine } from "./types";
@@ -15,11 +16,14 @@ const roles = () => ROLES.map((role) => [role, t(`ui.role.${role}`)] as const);
 export function mount(host: HTMLElement): () => void {
   const page = shell(host, { title: t("ui.nav.users") });
   const list = h("div", { class: "card" });
+  const teams = teamsPart();
   const load = async () => {
-    fill(list, listed(await get<PersonLine[]>("/api/users"), load));
+    const users = await get<PersonLine[]>("/api/users");
+    fill(list, listed(users, load));
+    await teams.show(users);
     page.root.setAttribute("data-ready", "");
   };
-  fill(page.main, h("div", { class: "plain-page" }, h("h1", {}, t("ui.nav.users")), list, adding(load)));
+  fill(page.main, h("div", { class: "plain-page" }, h("h1", {}, t("ui.nav.users")), list, adding(load), teams.element));
   load().catch(complain);
   return page.destroy;
 }

@@ -2,7 +2,8 @@
 
 import { get, patch } from "./api";
 import { debounce, fill, h } from "./dom";
-import { ago, day, t, years } from "./i18n";
+import { emergencyButton } from "./emergency";
+import { ago, clock, day, t, years } from "./i18n";
 import { icon } from "./icons";
 import { showWaiting } from "./resume";
 import { shell } from "./shell";
@@ -11,6 +12,7 @@ import { dropTarget, picker, Uploads } from "./upload";
 import type { StudyLine, Worklist } from "./types";
 
 const MODALITIES = ["CR", "DX", "CT", "MR", "US", "SM", "OT"];
+const WAYS = ["owner", "member", "emergency"];
 const STATES = ["new", "draft", "preliminary", "final", "amended"];
 const COLUMNS: [key: string, sort: string | null][] = [
   ["urgent", null],
@@ -29,12 +31,13 @@ interface Asked {
   search: string;
   modality: string;
   state: string;
+  way: string;
   sort: string;
 }
 
 export function mount(host: HTMLElement): () => void {
   const page = shell(host, { title: t("ui.nav.worklist") });
-  const asked: Asked = { search: "", modality: "", state: "", sort: "newest" };
+  const asked: Asked = { search: "", modality: "", state: "", way: "", sort: "newest" };
   const body = h("tbody");
   const count = h("p", { class: "muted num", "aria-live": "polite" });
   const more = h("div", { class: "more", "aria-hidden": "true" });
@@ -61,7 +64,7 @@ export function mount(host: HTMLElement): () => void {
       count.textContent = t("ui.worklist.count", { n: found.total });
       table.hidden = !next && found.studies.length === 0;
       empty.hidden = !table.hidden;
-      if (table.hidden) showEmpty(empty, Boolean(asked.search || asked.modality || asked.state), clear, uploads);
+      if (table.hidden) showEmpty(empty, Boolean(asked.search || asked.modality || asked.state || asked.way), clear, uploads);
     } catch (error) {
       complain(error);
     }
@@ -78,24 +81,28 @@ export function mount(host: HTMLElement): () => void {
   const chips = h(
     "div",
     { class: "chips" },
+    chipRow("way", WAYS, (value) => t(`ui.way.${value}`)),
     chipRow("modality", MODALITIES, (value) => value),
     chipRow("state", STATES, (value) => t(`ui.state.${value}`)),
   );
-  function chipRow(name: "modality" | "state", values: string[], words: (value: string) => string): HTMLElement {
-    const row = h("div", { class: "chip-row", role: "group", "aria-label": t(`ui.worklist.filter.${name}`) });
+  function chipRow(name: "modality" | "state" | "way", values: string[], words: (value: string) => string): HTMLElement {
+    const row = h("div", { class: "chip-row", role: "group", "data-filter": name, "aria-label": t(`ui.worklist.filter.${name}`) });
     for (const value of values) {
       const chip = h("button", { class: "chip", type: "button", "aria-pressed": "false", "data-value": value }, words(value));
       chip.addEventListener("click", () => {
-        asked[name] = asked[name] === value ? "" : value;
-        for (const other of row.children) other.setAttribute("aria-pressed", String(other.getAttribute("data-value") === asked[name]));
-        void load();
+        choose(name, asked[name] === value ? "" : value);
       });
       row.append(chip);
     }
     return row;
   }
+  function choose(name: "modality" | "state" | "way", value: string): void {
+    asked[name] = value;
+    for (const chip of chips.querySelectorAll(`[data-filter="${name}"] .chip`)) chip.setAttribute("aria-pressed", String(chip.getAttribute("data-value") === value));
+    void load();
+  }
   function clear(): void {
-    Object.assign(asked, { search: "", modality: "", state: "" });
+    Object.assign(asked, { search: "", modality: "", state: "", way: "" });
     search.value = "";
     for (const chip of chips.querySelectorAll(".chip")) chip.setAttribute("aria-pressed", "false");
     void load();
@@ -130,7 +137,7 @@ export function mount(host: HTMLElement): () => void {
       "div",
       { class: "worklist-page" },
       h("div", { class: "bar" }, h("h1", {}, t("ui.nav.worklist")), h("div", { class: "search" }, icon("search", 16), search), picker(uploads, true)),
-      h("div", { class: "bar bar-chips" }, chips, count),
+      h("div", { class: "bar bar-chips" }, chips, h("div", { class: "list-end" }, count, emergencyButton(() => choose("way", "emergency")))),
       uploads.element,
       h("div", { class: "table-frame" }, table, empty, more),
     ),
@@ -182,7 +189,7 @@ function row(study: StudyLine): HTMLElement {
     h("td", { class: "col-study" }, h("span", {}, study.description || study.region || "–"), study.description && study.region ? h("span", { class: "muted small" }, study.region) : null),
     h("td", { class: "col-date num" }, day(study.study_date)),
     h("td", { class: "col-images num" }, study.instances),
-    h("td", { class: "col-state" }, h("span", { class: `state ${study.state}` }, t(`ui.state.${study.state}`)), study.open_by && h("span", { class: "muted small" }, t("ui.worklist.open_by", { name: study.open_by }))),
+    h("td", { class: "col-state" }, h("span", { class: `state ${study.state}` }, t(`ui.state.${study.state}`)), study.open_by && h("span", { class: "muted small" }, t("ui.worklist.open_by", { name: study.open_by })), whose(study)),
     h("td", { class: "col-received muted num" }, ago(study.created_at)),
   );
   urgent.addEventListener("click", () => {
@@ -197,8 +204,16 @@ function row(study: StudyLine): HTMLElement {
   line.addEventListener("click", (event) => {
     if (!(event.target as Element).closest("a, button")) location.assign(address);
   });
+  urgent.disabled = study.way === "emergency";
   showUrgent();
   return line;
+}
+
+/** Whose it is, where it is not one's own. */
+function whose(study: StudyLine): HTMLElement | null {
+  if (study.way === "owner") return null;
+  if (study.way === "member") return h("span", { class: "muted small" }, t("ui.worklist.shared_by", { name: study.owner }));
+  return h("span", { class: "small num emergency-word" }, t("ui.worklist.emergency_until", { at: clock(study.until), name: study.owner }));
 }
 
 /** New rows, the focus staying on the study that had it. */

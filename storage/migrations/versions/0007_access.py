@@ -5,8 +5,8 @@ from alembic import op
 
 import storage.rows
 
-revision = "0006_access"
-down_revision = "0005_provider"
+revision = "0007_access"
+down_revision = "0006_grants"
 
 
 def upgrade() -> None:
