@@ -60,6 +60,25 @@ class Settings(BaseSettings):
         description="Whom backups are sealed to: `age1…`, or a file with it; `dragonfly-med backup-key` makes one. "
         "Its key is kept offline.",
     )
+    retain_unsigned_days: int = Field(
+        0,
+        ge=0,
+        description="Days after the last addition to a patient without a signed report until `dragonfly-med retain` "
+        "asks for their erasure; 0: never.",
+    )
+    retain_signed_days: int = Field(
+        0,
+        ge=0,
+        description="The same for a patient with a signed report; laws of many places say years. 0: never.",
+    )
+    retain_upload_days: int = Field(
+        0, ge=0, description="Days after which `retain` forgets how an upload went; 0: never."
+    )
+    retain_log_days: int = Field(
+        0,
+        ge=0,
+        description="Days after which `retain` lets a closed log go of which the auditor has a copy; 0: never.",
+    )
     host: str = Field("127.0.0.1", description="Address the web process listens on.")
     port: int = Field(7860, description="Port the web process listens on.")
     public_url: str = Field(

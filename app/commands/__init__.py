@@ -186,6 +186,23 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
         [],
         keeping.rotate_key,
     ),
+    "retain": (
+        "List what was kept longer than DRAGONFLY_RETAIN_… say, or ask for its erasure, which a second person decides.",
+        [
+            (("--dry-run",), {"action": "store_true", "help": "only list it"}),
+            (
+                ("--yes",),
+                {"action": "store_true", "help": "ask for erasures, forget uploads, let closed logs go"},
+            ),
+            (
+                ("--by",),
+                {"default": "", "metavar": "NAME", "help": "clinician or administrator who answers for it"},
+            ),
+            (("--closed",), {**PATH, "help": "folder of closed logs"}),
+            (("--copies",), {**PATH, "help": "where the auditor's copies of them lie"}),
+        ],
+        keeping.retain,
+    ),
     "new-log": (
         "Close the record into a sealed file and open the next one, which names it and the reason.",
         [
@@ -476,6 +493,11 @@ EXAMPLES: dict[str, str] = {
     ),
     "rotate-key": (
         "The next backup's archive of keys holds the new one.\n\n  dragonfly-med rotate-key && dragonfly-med backup /mnt/backups"
+    ),
+    "retain": (
+        "Patients who are held stay. A closed log goes only when the same bytes lie with the auditor.\n\n"
+        "  DRAGONFLY_RETAIN_UNSIGNED_DAYS=90 dragonfly-med retain --dry-run\n"
+        "  dragonfly-med retain --yes --by dr.lee --closed /mnt/closed-logs --copies /mnt/auditor"
     ),
     "new-log": "  dragonfly-med new-log /mnt/closed-logs --reason rotation",
     "render": "  dragonfly-med render slice.dcm slice.png --window 40 400",

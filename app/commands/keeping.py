@@ -3,12 +3,15 @@
 import sys
 import time
 from argparse import Namespace
+from contextlib import suppress
 
 from app.settings import Settings
 from app.wiring import SYSTEM, bring_up_to_date, open_database
+from storage import retention, users
 from storage.audit.search import verify_rows
+from storage.database import Actor, Database, Tx
 from storage.durable import write_once
-from storage.errors import NotEmpty
+from storage.errors import Conflict, NotEmpty, NotFound
 from storage.files import FileStore
 from storage.verifier import CLEAN
 
@@ -106,6 +109,85 @@ def rotate_key(settings: Settings, options: Namespace) -> int:
         database.close()
     _say(f"{count} patients' keys wrapped under a new site key, {time.monotonic() - began:.1f} s")
     return 0
+
+
+def retain(settings: Settings, options: Namespace) -> int:
+    """List what was kept long enough; with --yes ask for erasures, forget uploads, let closed logs go."""
+    limits = retention.Limits(
+        unsigned=settings.retain_unsigned_days,
+        signed=settings.retain_signed_days,
+        uploads=settings.retain_upload_days,
+        logs=settings.retain_log_days,
+    )
+    if options.yes == options.dry_run:
+        raise ValueError("Say either --dry-run or --yes.")
+    database = open_database(settings)
+    try:
+        with database.read(SYSTEM) as tx:
+            who = _who(tx, options.by) if options.yes else SYSTEM
+            patients, uploads = retention.due(tx, limits), retention.old_uploads(tx, limits)
+            public, now = database.audit_keys.public_pem, tx.now
+        logs = (
+            retention.old_logs(options.closed, options.copies, public, now, limits) if options.closed else []
+        )
+        for one in patients:
+            _say(f"{one.kind} {one.ref[:12]} last {one.last.date()}: {one.state}")
+        for log in logs:
+            _say(f"log {log.file.name} closed {log.closed_at.date()}: {'due' if log.has_copy else 'no copy'}")
+        _say(
+            f"{sum(one.state == 'due' for one in patients)} patients, {len(uploads)} uploads, "
+            f"{sum(log.has_copy for log in logs)} closed logs are due"
+        )
+        if options.yes:
+            _retain(database, who, limits, patients, uploads, logs)
+    finally:
+        database.close()
+    return 0
+
+
+def _retain(
+    database: Database,
+    who: Actor,
+    limits: retention.Limits,
+    patients: list[retention.Due],
+    uploads: list[str],
+    logs: list[retention.ClosedLog],
+) -> None:
+    with database.write(who) as tx:
+        tx.record(
+            "retention.run",
+            unsigned_days=limits.unsigned,
+            signed_days=limits.signed,
+            upload_days=limits.uploads,
+            log_days=limits.logs,
+            due=sum(one.state == "due" for one in patients),
+            held=sum(one.state == "held" for one in patients),
+        )
+        if uploads:
+            retention.forget_uploads(tx, uploads, limits)
+    asked = 0
+    for one in patients:
+        if one.state == "due":
+            with suppress(Conflict, NotFound), database.write(who) as tx:
+                retention.ask(tx, one)
+                asked += 1
+    for log in logs:
+        if log.has_copy:
+            with database.write(who) as tx:
+                retention.remove_log(tx, log)
+            log.file.unlink()
+    _say(
+        f"{asked} erasures were asked for; somebody else than {who.role} {who.id[:8]} decides on the page Erasures"
+    )
+
+
+def _who(tx: Tx, username: str) -> Actor:
+    """The person who answers for it: the erasures are asked for in this name, and another person decides."""
+    known = {one.username: one for one in users.everyone(tx) if one.active}
+    person = known.get(users.folded(username))
+    if person is None or person.role not in ("clinician", "admin"):
+        raise ValueError("Name with --by the clinician or administrator who answers for it.")
+    return Actor(id=person.id, role=person.role)
 
 
 def _files(settings: Settings) -> FileStore:

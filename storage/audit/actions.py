@@ -3,6 +3,9 @@
 ACTIONS: dict[str, str] = {
     "log.opened": "110100",
     "log.closed": "110100",
+    "retention.run": "110113",
+    "retention.uploads_removed": "110105",
+    "retention.log_left": "110106",
     "spool.taken_in": "110113",
     "log.stamp_missed": "110113",
     "log.stamped": "110106",

@@ -37,7 +37,7 @@ VERBS = {
     "read": "R", "listed": "R", "exported": "R", "checked": "R", "verified": "R", "receipt": "R",
     "changed": "U", "edited": "U", "signed": "U", "preliminary": "U", "described": "U", "preferences": "U",
     "password_changed": "U", "rewrapped": "U", "rotated": "U", "given": "U", "lifted": "U",
-    "removed": "D", "erased": "D", "done": "D", "revoked": "D", "discarded": "D",
+    "uploads_removed": "D", "log_left": "D", "removed": "D", "erased": "D", "done": "D", "revoked": "D", "discarded": "D",
 }  # fmt: skip
 # Facility 10 (security), severity 5 (notice).
 PRIORITY = 10 * 8 + 5
