@@ -147,7 +147,7 @@ def _database(settings: Settings) -> Iterator[Line]:
 
 
 def _keys(settings: Settings) -> Iterator[Line]:
-    for file in (settings.keys / "site.key", settings.keys / "audit" / "signing.pem"):
+    for file in (settings.site_key_file, settings.keys / "audit" / "signing.pem"):
         if not file.exists():
             yield Line(
                 "keys",

@@ -59,6 +59,8 @@ def _folder(settings: Settings) -> str:
     for name, folder in (("DRAGONFLY_DATA_DIR", settings.data_dir), ("DRAGONFLY_KEYS_DIR", settings.keys)):
         if folder.exists() and folder.stat().st_mode & 0o007:
             return f"Everybody on this machine may look into {name}; chmod 700 it."
+    if settings.site_key and (settings.keys / "site.key").exists():
+        return "The site key is given by DRAGONFLY_SITE_KEY and lies in the folder of keys as well; remove it there."
     return ""
 
 

@@ -35,6 +35,11 @@ class Settings(BaseSettings):
     keys_dir: Path | None = Field(
         None, description="Folder of the site key and the audit keys; empty: keys in the data folder."
     )
+    site_key: Path | None = Field(
+        None,
+        description="File of the site key where it is given from outside, as a credential of systemd; it must be there "
+        "and is never written. Empty: site.key in the folder of keys, made at the first start.",
+    )
     witness: str = Field(
         "",
         description="Where every change leaves the length and tree hash of the record, out of reach of this "
@@ -226,6 +231,11 @@ class Settings(BaseSettings):
     def keys(self) -> Path:
         """The folder of keys."""
         return self.keys_dir or self.data_dir / "keys"
+
+    @property
+    def site_key_file(self) -> Path:
+        """Where the site key is read from."""
+        return self.site_key or self.keys / "site.key"
 
     @property
     def scratch(self) -> Path:

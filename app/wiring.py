@@ -102,8 +102,9 @@ def open_database(
     safety.check(settings)
     make_folder(settings.data_dir)
     make_folder(settings.keys)
-    site = settings.keys / "site.key"
-    keyring = Keyring.load(site) if site.exists() else Keyring.create(site)
+    site = settings.site_key_file
+    # One that is given from outside is never made here: another would open nothing.
+    keyring = Keyring.load(site) if settings.site_key or site.exists() else Keyring.create(site)
     keys, witness = AuditKeys.create(settings.keys / "audit"), open_witness(settings.witness)
     url = (as_owner and settings.database_owner_url) or settings.url
     database = Database(url, keyring, keys, clock, witness)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from app.commands import VERBS
+from app.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -128,3 +129,13 @@ def test_units_start_verbs_that_exist(unit):
 
     assert set(verbs) <= set(VERBS)
     assert verbs or unit.suffix == ".timer"
+
+
+def test_the_credential_names_the_setting_and_the_units_that_want_it():
+    """The file beside the units sets what the application reads, and says for which of them."""
+    text = (DEPLOY / "site-key.conf").read_text(encoding="utf-8")
+    (setting,) = re.findall(r"^Environment=DRAGONFLY_(\w+)=%d/site\.key$", text, re.MULTILINE)
+
+    assert setting.lower() in Settings.model_fields and "LoadCredentialEncrypted=site.key:" in text
+    named = set(re.findall(r"dragonfly-med-[\w@]+\.service", text))
+    assert named <= {unit.name for unit in (DEPLOY / "systemd").iterdir()} and len(named) == 3

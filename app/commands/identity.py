@@ -84,7 +84,7 @@ def _is_archive(source: Path) -> bool:
 def _secret(settings: Settings, named: Path | None) -> bytes:
     """The secret that new UIDs come from: of a file, or of this installation; raises ValueError, KeyMissing."""
     if named is None:
-        return Keyring.load(settings.keys / "site.key").secret(PURPOSE)
+        return Keyring.load(settings.site_key_file).secret(PURPOSE)
     secret = named.read_bytes().strip()
     if len(secret) < SECRET_BYTES:
         raise ValueError(f"The secret has {len(secret)} bytes; at least {SECRET_BYTES} are needed.")

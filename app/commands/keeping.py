@@ -101,10 +101,12 @@ def rotate_key(settings: Settings, options: Namespace) -> int:
     """A new site key; prints how many patients' keys were wrapped anew."""
     from storage.rotation import rotate
 
+    if settings.site_key:
+        raise ValueError("The site key is given from outside and cannot be written; see deploy/README.md.")
     database = open_database(settings)
     try:
         began = time.monotonic()
-        count = rotate(database, settings.keys / "site.key", SYSTEM)
+        count = rotate(database, settings.site_key_file, SYSTEM)
     finally:
         database.close()
     _say(f"{count} patients' keys wrapped under a new site key, {time.monotonic() - began:.1f} s")
