@@ -1,6 +1,7 @@
 """On PostgreSQL the application's login adds to the record and can change nothing in it, whatever it tries."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from app.cli import main
 from app.commands.running import run_migrations
 from app.doctor import examine
 from app.settings import Settings
@@ -206,3 +208,29 @@ def test_a_real_worker_answers_with_the_lesser_login(settings, home):
 
 def _state(reader, asked):
     return reader.browser.get(f"/api/answers/{asked.json()['answer_id']}").json()["state"]
+
+
+def test_a_backup_is_made_by_the_lesser_login_and_brought_back_by_the_owner(postgres, tmp_path, monkeypatch):
+    """Into an empty database with its roles; the application then works with the lesser login there."""
+    for name, value in ({"data_dir": str(tmp_path / "data")} | new_database(postgres)).items():
+        monkeypatch.setenv(f"DRAGONFLY_{name.upper()}", value)
+    assert main(["migrate"]) == 0
+    monkeypatch.delenv("DRAGONFLY_DATABASE_OWNER_URL")
+    assert main(["backup-key", str(tmp_path / "backup.key")]) == 0
+    recipient = (tmp_path / "backup.key").read_text().split()[3]
+    assert main(["backup", str(tmp_path / "copies"), "--to", recipient]) == 0
+    data, keys = sorted((tmp_path / "copies").iterdir())
+    shutil.rmtree(tmp_path / "data")
+    for name, value in new_database(postgres).items():
+        monkeypatch.setenv(f"DRAGONFLY_{name.upper()}", value)
+
+    assert main(["restore", str(data), str(keys), "--identity", str(tmp_path / "backup.key")]) == 0
+
+    monkeypatch.delenv("DRAGONFLY_DATABASE_OWNER_URL")
+    database = open_database(Settings())
+    with database.write(SYSTEM) as tx:
+        tx.record("system.read")
+    found = rights_of(database.engine)
+    database.close()
+    assert (found.owns_the_record, found.can_scrub) == (False, True)
+    assert main(["verify"]) == 0
