@@ -1,5 +1,6 @@
 """Who is asking and what they may do: a session cookie for people, a token for programs."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from app.errors import Refused
 from app.wiring import Services
 from storage import factors, sessions, tokens, users
 from storage.database import Actor
+from storage.errors import DatabaseAway, DiskFull
 from storage.users import Role, User
 
 COOKIE = "__Host-dragonfly"
@@ -78,7 +80,8 @@ def identify(
     if found is None:
         return None
     if found.stale and attended:
-        with services.database.keep_house(somebody) as tx:
+        # Where nothing can be saved a session ends the sooner; what it asks for may be answered all the same.
+        with suppress(DatabaseAway, DiskFull), services.database.keep_house(somebody) as tx:
             sessions.touch(tx, found.digest)
     return Caller(user=found.user, csrf=found.csrf, digest=found.digest, ip=ip)
 

@@ -7,6 +7,7 @@ from app.wiring import SYSTEM, open_services
 from storage.audit.log import standing
 from storage.audit.search import find
 from storage.errors import DiskFull
+from tests.app.conftest import open_world
 from tests.fault.disk import recorded
 from tests.fault.ward import CHEAP, record_complaints
 
@@ -68,3 +69,22 @@ def test_on_a_full_disk_an_emergency_is_answered_and_nobody_else(tmp_path):
         assert [one["spooled"]["place"] for one in spooled] == [4, 3, 2, 1, 0]
         assert record_complaints(database, []) == []
         services.close()
+
+
+def test_somebody_who_signed_in_before_the_disk_was_full_is_still_known(tmp_path):
+    """Their session cannot be noted as used and ends the sooner; what they ask for is refused for its own reason."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    with recorded(tmp_path / "data") as disk, open_world(tmp_path / "data") as world:
+        reader = world.sign_in("clinician")
+        world.clock.advance(minutes=5)
+        disk.full = "-wal"
+        statuses = {
+            reader.get("/api/studies").json().get("error", {}).get("code", "shown") for _ in range(40)
+        }
+        words = [reader.get("/api/words").status_code for _ in range(3)]
+        world.clock.advance(minutes=11)
+        idle = reader.get("/api/words").status_code
+        disk.full = ""
+
+    assert statuses <= {"shown", "storage.disk_full"} and "storage.disk_full" in statuses
+    assert words == [200, 200, 200] and idle == 401
