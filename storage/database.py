@@ -34,7 +34,7 @@ from storage.audit.log import Appended, Position, append, open_log, seal_log, st
 from storage.audit.receipts import Tiles
 from storage.audit.renewal import Reason, Renewed, renew
 from storage.audit.spool import Spool
-from storage.audit.witness import Standing, Witness
+from storage.audit.witness import Line, SpoolStanding, Witness
 from storage.engines import make_engine, refuse_lossy
 from storage.errors import (
     Conflict,
@@ -48,6 +48,7 @@ from storage.errors import (
 )
 from storage.rows import (
     AuditEventRow,
+    AuditHeadRow,
     PatientKeyRow,
     PatientRow,
     SessionRow,
@@ -273,7 +274,10 @@ class Database:
             # The one exception: whoever opened a patient in an emergency, whose entries say which one.
             if self.spool is None or not all(entry.get("cause") for entry in tx.entries):
                 raise
-            self.spool.append(tx.entries)
+            name, count = self.spool.append(tx.entries)
+            with self.read(actor) as again:
+                log = again.session.execute(select(AuditHeadRow.log)).scalar_one()
+            self._tell(SpoolStanding(log, name, count))
 
     @contextmanager
     def write(self, actor: Actor) -> Iterator[Tx]:
@@ -381,7 +385,7 @@ class Database:
             self.audit_keys.destroy_before(appended.epoch)
         self._tell(appended.standing)
 
-    def _tell(self, now: Standing) -> None:
+    def _tell(self, now: Line) -> None:
         """Let the witness know; one that is away must not stop a ward, so it is counted and shown instead."""
         if self._witness is None:
             return

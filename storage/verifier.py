@@ -39,6 +39,7 @@ BACKWARDS_SECONDS = 2.001
 
 # Found anywhere in a line: a log server puts its own words before it.
 WITNESSED = re.compile(rb"dragonfly-audit ([0-9a-f]{32}) ([0-9]{1,12}):([0-9a-f]{64})")
+SPOOLED = re.compile(rb"dragonfly-spool ([0-9a-f]{32}) ([0-9a-f]{32}) ([0-9]{1,9})")
 
 
 class Broken(Exception):
@@ -65,7 +66,13 @@ class Witness:
         # In a row by size: a million lines as objects would take several times the memory.
         self.roots = bytearray(32 * (size + 1))
         self.largest, self.lines, self.others = 0, 0, 0
+        self.spools: dict[str, int] = {}
         with path.open("rb") as file:
+            for found in filter(None, map(SPOOLED.search, file)):
+                if found[1] == log.encode():
+                    name = found[2].decode()
+                    self.spools[name] = max(self.spools.get(name, 0), int(found[3]))
+            file.seek(0)
             for found in filter(None, map(WITNESSED.search, file)):
                 if found[1] != log.encode():
                     self.others += 1
@@ -117,6 +124,8 @@ class Checker:
     clock_back: list[int] = field(default_factory=list)
     spooled: int = 0
     bent_spools: list[int] = field(default_factory=list)
+    taken: dict[str, int] = field(default_factory=dict)
+    """Emergency readings that came into the log, by the spool that they waited in."""
     tree: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -154,9 +163,7 @@ class Checker:
                 raise Broken(f"{name}: does not continue the chain")
         self._time(record, name)
         self._paper(record)
-        self.spooled += "spooled" in record
-        if record.get("action") == "spool.taken_in" and record.get("outcome") != "success":
-            self.bent_spools.append(self.size)
+        self._spooled(record)
         self.mac = mac
         self._grow(leaf)
         anchor = self.anchors.get(self.size)
@@ -199,6 +206,12 @@ class Checker:
             raise Broken(
                 f"entry {self.size}: missing, the witness proves that there were {self.witness.largest}"
             )
+        for name, count in self.witness.spools.items() if self.witness else ():
+            if (came := self.taken.get(name, 0)) < count:
+                said = f"of {count} emergency readings that the witness heard of, {came} are in the log (spool {name})"
+                if came:
+                    raise Broken(said)
+                raise CannotTell(f"{said}; the others wait, or were removed.")
         lines = [f"{self.size} entries, sealed by signed checkpoints up to entry {self.sealed}."]
         if self.key is None and self.sealed < self.size:
             lines.append(
@@ -235,6 +248,14 @@ class Checker:
         lines += self._about_the_paper()
         lines.append(f"Tree hash {self._root().hex()} at size {self.size}.")
         return tuple(lines)
+
+    def _spooled(self, record: dict[str, Any]) -> None:
+        mark = record.get("spooled")
+        if isinstance(mark, dict):
+            self.spooled += 1
+            self.taken[str(mark.get("spool"))] = self.taken.get(str(mark.get("spool")), 0) + 1
+        if record.get("action") == "spool.taken_in" and record.get("outcome") != "success":
+            self.bent_spools.append(self.size)
 
     def _paper(self, record: dict[str, Any]) -> None:
         action, thing = record.get("action"), record.get("object")

@@ -99,6 +99,9 @@ def new_log(settings: Settings, options: Namespace) -> int:
     ahead = parse_anchor(options.ahead) if options.ahead else None
     database = open_database(settings, as_owner=True)
     try:
+        # What waits belongs to the log that is open now.
+        if (spool := open_spool(settings)).path.exists() and options.reason == "rotation":
+            spool.take_in(database, SYSTEM)
         renewed = database.renew_log(SYSTEM, options.reason, options.folder, ahead)
     finally:
         database.close()

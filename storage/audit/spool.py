@@ -4,8 +4,8 @@ No entry, no answer; but a doctor who opened a patient in an emergency must not 
 reading is then written into this file, synced, before anything is shown, and goes into the record as soon as that can
 be written to, with its own time and the mark that it was spooled. Each entry is signed with the record's key over
 all before it, so that one that was changed, moved or taken out of the middle is found and named.
-Not covered: whoever may write the service's files can take the end off, or all of it, before it went into the
-record; while the process lives that wrote it, it notices.
+Whoever may write the service's files can take the end off, or all of it, before it went into the record: the process
+that wrote it notices while it lives, and the witness on another host, who hears of each reading, notices for ever.
 """
 
 import hashlib
@@ -77,8 +77,8 @@ class Spool:
         except FileNotFoundError:
             return True
 
-    def append(self, entries: list[dict[str, Any]]) -> None:
-        """Write them down, synced, before anybody is shown what was read.
+    def append(self, entries: list[dict[str, Any]]) -> tuple[str, int]:
+        """Write them down, synced, before anybody is shown what was read; the file's name and how many wait now.
 
         raises: SpoolFull when there is no room for them all, SpoolBroken, OSError
         """
@@ -97,6 +97,7 @@ class Spool:
                 raise SpoolFull(entries=len(found.entries))
             _write(handle, data, found.end)
             self._seen = found.name, len(found.entries) + len(entries)
+            return self._seen
 
     def look(self) -> Spooled:
         """What waits; raises OSError."""

@@ -15,7 +15,7 @@ from typing import Protocol
 from storage.audit.log_server import LogServer, open_log_server
 from storage.errors import WitnessAway
 
-MARK = "dragonfly-audit"
+MARK, MARK_OF_SPOOLS = "dragonfly-audit", "dragonfly-spool"
 # RFC 5424: facility 13 (log audit), severity 5 (notice).
 _PRIORITY = 13 * 8 + 5
 
@@ -33,10 +33,31 @@ class Standing:
         return f"{MARK} {self.log} {self.size}:{self.root}"
 
 
+@dataclass(frozen=True, slots=True)
+class SpoolStanding:
+    """How many emergency readings wait in a spool of this log, known by its name."""
+
+    log: str
+    spool: str
+    count: int
+
+    def line(self) -> str:
+        """What the witness keeps; the verifier asks the log whether they came into it."""
+        return f"{MARK_OF_SPOOLS} {self.log} {self.spool} {self.count}"
+
+
+class Line(Protocol):
+    """What a witness keeps."""
+
+    def line(self) -> str:
+        """In one line."""
+        ...
+
+
 class Witness(Protocol):
     """Whoever keeps lines out of reach of the database's owner."""
 
-    def note(self, standing: Standing) -> None:
+    def note(self, standing: Line) -> None:
         """Keep one; raises OSError when it cannot."""
         ...
 
@@ -51,7 +72,7 @@ class FileWitness:
 
     path: Path
 
-    def note(self, standing: Standing) -> None:
+    def note(self, standing: Line) -> None:
         """One line in one write, so that those of several processes never mix."""
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
@@ -69,7 +90,7 @@ class SyslogWitness:
 
     server: LogServer
 
-    def note(self, standing: Standing) -> None:
+    def note(self, standing: Line) -> None:
         """One message, without the time: the server writes its own."""
         message = f"<{_PRIORITY}>1 - {socket.gethostname()} {MARK} - witness - {standing.line()}"
         self.server.send(message.encode())

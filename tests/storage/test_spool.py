@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from storage.audit.search import find, verify_rows
 from storage.audit.spool import Spool
+from storage.audit.witness import FileWitness
 from storage.database import Database
 from storage.errors import ChainBroken, DatabaseAway, SpoolBroken, SpoolFull
-from storage.verifier import CLEAN, verify
+from storage.verifier import CANNOT_TELL, CLEAN, TAMPERED, verify
 
 
 @pytest.fixture
@@ -201,3 +202,24 @@ def test_a_record_that_does_not_continue_is_no_reason_to_spool(spool, database, 
         read_one(database, clinician)
 
     assert spool.is_empty
+
+
+def test_the_witness_knows_of_readings_that_were_removed(spool, database, unwritable, clinician, tmp_path):
+    """Whole spools and their ends; what merely waits is not called tampering, and what came into the record is well."""
+    lines, log = tmp_path / "witness.txt", tmp_path / "log.jsonl"
+    unwritable._witness = FileWitness(lines)
+    read_one(unwritable, clinician)
+    end = spool.look().end
+    read_one(unwritable, clinician)
+
+    def judged():
+        log.write_bytes(b"".join(database.export_log(clinician)))
+        return verify(log, database.audit_keys.public_pem, witness=lines)
+
+    assert judged().status == CANNOT_TELL and "wait, or were removed" in judged().lines[0]
+    kept = spool.path.read_bytes()
+    spool.path.write_bytes(kept[:end] + bytes(len(kept) - end))
+    Spool(spool.path.parent, database.audit_keys, 16_384).take_in(database, clinician)
+    assert judged().status == TAMPERED and "of 2 emergency readings" in judged().lines[0]
+    lines.write_text(lines.read_text().splitlines()[0] + "\n")
+    assert judged().status == CLEAN
