@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app import scope, sections
+from app import quotas, scope, sections
 from app.auth import Caller
 from app.errors import Refused
 from app.queue import Queue
@@ -91,6 +91,7 @@ def _begin(
     with services.database.write(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id, "work")
         stated = checked_view(tx, study, view)
+        quotas.before_questions(services, tx)
         kept = new_answer(services, tx, study, kind=kind, question=question, view=stated)
         scope.record(tx, study, kept.id, overridden)
         queue.enqueue(tx, kept.id, urgent=study.urgent)
@@ -153,6 +154,7 @@ def draft(
     seen: list[Mapping[str, Any]] = [{**one, "field": n} for n, one in enumerate(fields, 1)] or [view]
     kind: Kind = "report_field" if fields else "report_microscopy" if pathology else "report_findings"
     ids = [new_id() for _ in range(len(seen) + 1)]
+    quotas.before_questions(services, tx, len(ids))
     for place, one in enumerate(seen):
         new_answer(
             services,

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from app import headerless, identity, pyramids, slides
+from app import headerless, identity, pyramids, quotas, slides
 from app.arrivals import Arrivals, Read, sha256_of
 from app.auth import Caller
 from app.errors import Refused
@@ -85,6 +85,7 @@ class Intake:
         if sizes and shutil.disk_usage(settings.data_dir).free < 2 * size:
             raise Refused("storage.disk_full")
         with self.services.database.write(caller.actor) as tx:
+            quotas.before_upload(self.services, tx, size)
             upload = uploads.begin(tx, files=files, size=size)
         folder = self.services.settings.scratch / upload.id
         folder.mkdir(parents=True, mode=0o700)
@@ -196,7 +197,7 @@ class Intake:
         except Exception as error:
             log.error("upload failed", kind=type(error).__name__, upload_id=receiving.id)
             code = str(getattr(error, "code", "app.error"))
-            receiving.refused.append({"n": None, "code": code, "facts": {}})
+            receiving.refused.append({"n": None, "code": code, "facts": _plain(error)})
             receiving.pictures.clear()
             # The database itself may be what is away: the page must hear of it all the same.
             with suppress(StorageError):
@@ -284,7 +285,7 @@ class Intake:
             try:
                 self._take_study(receiving, uid, own, [m for m in members if m.handle in own])
             except (DicomError, StorageError, Refused) as error:
-                receiving.refused.append({"n": None, "code": error.code, "facts": {}})
+                receiving.refused.append({"n": None, "code": error.code, "facts": _plain(error)})
                 self.refused(receiving, error.code)
 
     def _take_study(
@@ -324,6 +325,7 @@ class Intake:
         with services.database.write(caller.actor) as tx:
             services.files.note(tx, patient_id, *kept)
             pyramids.note(services, tx, patient_id, cut)
+            quotas.after_keeping(services, tx)
             before = self._members_before(tx, owner, uid)
             everything = [*before, *new]
             if not everything:
@@ -403,6 +405,7 @@ class Intake:
             for file, facts in kept:
                 services.files.note(tx, patient_id, file)
                 slides.note_overview(services, tx, patient_id, facts)
+            quotas.after_keeping(services, tx)
             study_id, _ = studies.put(tx, caller.user.id, patient_id, study, study_id=receiving.study_id)
             self._note_identity(tx, receiving, patient_id, study_id, len(kept))
         for (_, path, _), (file, facts) in zip(receiving.pictures, kept, strict=True):
@@ -416,8 +419,7 @@ class Intake:
 
     def _refuse(self, receiving: Receiving, number: int, error: DicomError | Refused) -> None:
         """One file is refused with its reason, in the page and in the record; the others go on."""
-        facts = {name: value for name, value in error.facts.items() if isinstance(value, int | str | bool)}
-        receiving.refused.append({"n": number, "code": error.code, "facts": facts})
+        receiving.refused.append({"n": number, "code": error.code, "facts": _plain(error)})
         self.refused(receiving, error.code)
 
     def _end(self, receiving: Receiving, state: str) -> None:
@@ -441,3 +443,9 @@ def forget_interrupted(services: Services) -> None:
     # Where nothing was under way there is nothing to record, and so nothing to change.
     with suppress(UnrecordedChange), services.database.write(SYSTEM) as tx:
         uploads.interrupt_unfinished(tx)
+
+
+def _plain(error: Exception) -> dict[str, Any]:
+    """The facts of a refusal that its sentence is filled with."""
+    facts: Mapping[str, Any] = getattr(error, "facts", {})
+    return {name: value for name, value in facts.items() if isinstance(value, int | str | bool)}

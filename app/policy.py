@@ -41,6 +41,7 @@ POLICY: tuple[Rule, ...] = (
     _rule("GET", "/api/words", ALL),
     _rule("GET DELETE", "/api/account/sessions", ALL),
     _rule("DELETE", "/api/account/sessions/{session_id}", ALL),
+    _rule("GET", "/api/account/quotas", (C,)),
     _rule("GET POST", "/api/account/factor", ALL),
     _rule("POST", "/api/account/factor/confirm", ALL),
     _rule("POST", "/api/account/factor/recovery", ALL),

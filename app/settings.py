@@ -150,6 +150,22 @@ class Settings(BaseSettings):
         ge=0,
         description="The same for one network address, signed in or not; a ward may share one. 0: no limit.",
     )
+    quota_bytes: int = Field(
+        1 << 40,
+        ge=0,
+        description="Most bytes of files that one person keeps, uploads under way included; 0: no limit.",
+    )
+    quota_uploads: int = Field(
+        500, ge=0, description="Most uploads of one person within 24 hours; 0: no limit."
+    )
+    quota_waiting: int = Field(
+        100,
+        ge=0,
+        description="Most answers one person waits for at once (a reading plan is up to 41); 0: no limit.",
+    )
+    quota_answers: int = Field(
+        2000, ge=0, description="Most answers one person asks for within 24 hours; 0: no limit."
+    )
     upload_files: int = Field(5000, description="Most files in one upload.")
     upload_bytes: int = Field(4 << 30, description="Most bytes in one upload.")
     upload_file_bytes: int = Field(2 << 30, description="Most bytes in one file.")

@@ -3,16 +3,16 @@
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from app import second
+from app import quotas, second
 from app.auth import Caller, Confirmed, allow, confirm, services_of
 from app.errors import Refused
 from app.shapes import Nothing
-from app.shapes.people import Ended, FactorState, NewFactor, OpenSessions, Recovery
+from app.shapes.people import Ended, FactorState, NewFactor, OpenSessions, Quotas, Recovery
 from storage import factors, sessions, users
 from storage.sessions import ID_LENGTH
 
 router = APIRouter(tags=["account"])
-ANYONE, ADMIN = allow(), allow("admin")
+ANYONE, ADMIN, CLINICIAN = allow(), allow("admin"), allow("clinician")
 
 
 class FirstCode(BaseModel):
@@ -56,6 +56,12 @@ def end_others(request: Request, caller: Caller = ANYONE) -> Ended:
     """End every session of the caller but this one."""
     with services_of(request).database.write(caller.actor) as tx:
         return {"ended": sessions.end_all(tx, caller.user.id, but=caller.digest)}
+
+
+@router.get("/api/account/quotas")
+def used(request: Request, caller: Caller = CLINICIAN) -> Quotas:
+    """What the caller has used of what one person may."""
+    return quotas.shown(services_of(request), caller)
 
 
 @router.get("/api/account/factor")

@@ -94,6 +94,24 @@ class Recovery(TypedDict):
 
 
 @exact
+class Quota(TypedDict):
+    """What of something is used, and the most of it; null: no limit."""
+
+    used: int
+    limit: int | None
+
+
+@exact
+class Quotas(TypedDict):
+    """Bytes kept or on their way, uploads and answers of the last 24 hours, and answers that are waited for."""
+
+    bytes: Quota
+    uploads: Quota
+    waiting: Quota
+    answers: Quota
+
+
+@exact
 class GrantGiven(TypedDict):
     """How long the browser may open what was confirmed."""
 

@@ -1,11 +1,14 @@
 """Tricks to reach what is another's, by somebody signed in: of paths, headers, sessions, and of ids inside a body."""
 
+import re
+
 import pytest
 
 from app.policy import POLICY
 from tests.app.conftest import open_world, settled, upload
 from tests.app.holdings import MARKER, holdings, of_owner
 from tests.app.test_reading import study_with_picture
+from tests.app.test_routes import QUERIES
 from tests.samples import ct_series
 
 UNSAFE = [(method, rule.path) for rule in POLICY for method in rule.methods if method != "GET" and rule.roles]
@@ -258,3 +261,36 @@ def test_nobody_gives_themselves_another_role(world, other):
 
     assert refused.status_code == 403
     assert other.get("/api/session").json()["user"] == mine
+
+
+PICTURES = sorted(
+    rule.path
+    for rule in POLICY
+    if rule.roles
+    and "GET" in rule.methods
+    and re.search(r"\.png$|/thumbnail$|/tiles/|/frames/\{frame\}$|/plane$", rule.path)
+)
+
+
+def test_the_address_of_a_picture_is_no_key_to_it(world, held, other):
+    """It opens for its owner's live session and for nothing else: not for a colleague, nobody, or who signed out.
+
+    So an address in a log, a history or a mail gives nothing away, and needs no signature that ends.
+    """
+    addresses = {path: held.path("GET", path) + QUERIES.get(path, "") for path in PICTURES}
+    own = {path: one for path, one in addresses.items() if not path.startswith("/api/review/")}
+    mine = world.sign_in("clinician", held.user)
+
+    seen = {path: mine.get(one) for path, one in own.items()}
+    again = {path: mine.get(one) for path, one in own.items()}
+    mine_after = mine.post("/logout")
+
+    assert len(addresses) == 13 and len(own) == 12
+    assert {path: one.status_code for path, one in seen.items() if one.status_code != 200} == {}
+    assert all(one.headers["cache-control"] in ("no-store", "private, max-age=600") for one in again.values())
+    assert mine_after.headers["clear-site-data"] == '"cache", "storage"'
+    for path, address in addresses.items():
+        assert other.get(address).status_code == (403 if path.startswith("/api/review/") else 404), path
+        assert world.browser().get(address).status_code == 401, path
+        assert mine.get(address).status_code == 401, path
+    assert not any(re.search(r"(?i)token|sig|key|secret|csrf", address) for address in addresses.values())

@@ -3,21 +3,24 @@
 import { get, post, remove } from "./api";
 import { fill, h } from "./dom";
 import { action, field, table } from "./form";
-import { dayAndClock, t } from "./i18n";
-import { renew as openAgain } from "./session";
+import { bytes, dayAndClock, t } from "./i18n";
+import { me, renew as openAgain } from "./session";
 import { shell } from "./shell";
 import { askPassword } from "./signing";
 import { complain, toast } from "./toast";
-import type { OpenSession, OpenSessions, FactorState, NewFactor, Recovery } from "./types";
+import type { OpenSession, OpenSessions, FactorState, NewFactor, Recovery, Quotas } from "./types";
 
 export function mount(host: HTMLElement): () => void {
   const page = shell(host, { title: t("ui.nav.account") });
   const sessions = h("div");
   const factor = h("div");
+  const shares = h("div");
+  const reads = me().user.role === "clinician";
   const load = async () => {
     const [open, state] = await Promise.all([get<OpenSessions>("/api/account/sessions"), get<FactorState>("/api/account/factor")]);
     fill(sessions, listed(open.sessions, load));
     fill(factor, shown(state, factor, load));
+    if (reads) fill(shares, shared(await get<Quotas>("/api/account/quotas")));
     page.root.setAttribute("data-ready", "");
   };
   fill(
@@ -28,10 +31,22 @@ export function mount(host: HTMLElement): () => void {
       h("h1", {}, t("ui.nav.account")),
       h("section", { class: "card" }, h("h2", {}, t("ui.account.factor")), factor),
       h("section", { class: "card" }, h("h2", {}, t("ui.account.sessions")), sessions),
+      reads ? h("section", { class: "card", "data-quotas": "" }, h("h2", {}, t("ui.account.quotas")), shares) : null,
     ),
   );
   load().catch(complain);
   return page.destroy;
+}
+
+/** What one person may have of what all share, and how much of it is used. */
+function shared(quotas: Quotas): HTMLElement {
+  const count = (name: keyof Quotas) => (n: number) => (name === "bytes" ? bytes(n) : String(n));
+  const line = (name: keyof Quotas) => {
+    const { used, limit } = quotas[name];
+    const words = limit === null ? t("ui.account.quotas.unlimited", { used: count(name)(used) }) : t("ui.account.quotas.of", { used: count(name)(used), limit: count(name)(limit) });
+    return [t(`ui.account.quotas.${name}`), h("span", { class: "num" }, words)];
+  };
+  return table(t("ui.account.quotas"), [t("ui.account.quotas.what"), t("ui.account.quotas.used")], (["bytes", "uploads", "waiting", "answers"] as const).map(line));
 }
 
 function listed(open: OpenSession[], load: () => Promise<void>): HTMLElement {

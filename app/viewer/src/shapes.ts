@@ -11,6 +11,15 @@ export interface About {
   model: ModelFacts | null;
 }
 
+/** Whose patient it is, in which way the caller sees them, and who else does; candidates for the owner only. */
+export interface Access {
+  way: "owner" | "member" | "emergency";
+  owner: string;
+  shares: Shared[];
+  colleagues: Candidate[];
+  teams: Candidate[];
+}
+
 /** What was added after signing. */
 export interface Addendum {
   number: number;
@@ -61,6 +70,50 @@ export type AnswerState = "waiting" | "running" | "done" | "stopped" | "failed";
 /** All answers of a study, oldest first. */
 export interface Answers {
   answers: Answer[];
+}
+
+/** With whom the patient can be shared. */
+export interface Candidate {
+  id: string;
+  name: string;
+  members: string[];
+}
+
+/** One emergency access, the patient as a pseudonym; reason and note are gone once the patient was erased. */
+export interface Case {
+  id: string;
+  ref: string;
+  opened_by: string;
+  opened_at: string;
+  until: string;
+  ended_at: string | null;
+  due: string;
+  overdue: boolean;
+  running: boolean;
+  reason: string | null;
+  verdict: "justified" | "unjustified" | null;
+  note: string | null;
+  reviewed_by: string | null;
+  reviewed_at: string | null;
+}
+
+/** One emergency access with what was done under it. */
+export interface CaseWithEntries {
+  id: string;
+  ref: string;
+  opened_by: string;
+  opened_at: string;
+  until: string;
+  ended_at: string | null;
+  due: string;
+  overdue: boolean;
+  running: boolean;
+  reason: string | null;
+  verdict: "justified" | "unjustified" | null;
+  note: string | null;
+  reviewed_by: string | null;
+  reviewed_at: string | null;
+  entries: app__api__emergencies__Entry[];
 }
 
 /** Words of two versions. */
@@ -141,26 +194,9 @@ export interface Ended {
 
 /** Entries, newest first; cursor: where to go on. */
 export interface Entries {
-  entries: Entry[];
+  entries: app__shapes__system__Entry[];
   cursor: number | null;
   actions: string[];
-}
-
-/** An entry of the record as it was written, patients as pseudonyms; further facts by action. */
-export interface Entry {
-  v: number;
-  log: string;
-  seq: number;
-  id: string;
-  time: string;
-  action: string;
-  code: string;
-  outcome: string;
-  actor: EntryActor;
-  subject: string | null;
-  object: EntryObject;
-  reason: string | null;
-  [fact: string]: unknown;
 }
 
 /** Who did it, with the name of staff beside the id. */
@@ -305,11 +341,6 @@ export interface LogVerdict {
   lines: string[];
 }
 
-/** The id of what was made. */
-export interface Made {
-  id: string;
-}
-
 /** Everything a viewer needs before the first frame. */
 export interface Manifest {
   modality: string;
@@ -420,10 +451,6 @@ export interface NotedPaper {
   action: string;
 }
 
-/** Done; there is nothing to say of it. */
-export interface Nothing {
-}
-
 /** One place where one is signed in. */
 export interface OpenSession {
   id: string;
@@ -437,6 +464,12 @@ export interface OpenSession {
 /** All of them. */
 export interface OpenSessions {
   sessions: OpenSession[];
+}
+
+/** What was opened, and until when. */
+export interface Opened {
+  id: string;
+  until: string;
 }
 
 export type Origin = "model" | "edited" | "person";
@@ -534,6 +567,20 @@ export interface PromptUsed {
   name: string;
   version: number | string;
   sha256: string;
+}
+
+/** What of something is used, and the most of it; null: no limit. */
+export interface Quota {
+  used: number;
+  limit: number | null;
+}
+
+/** Bytes kept or on their way, uploads and answers of the last 24 hours, and answers that are waited for. */
+export interface Quotas {
+  bytes: Quota;
+  uploads: Quota;
+  waiting: Quota;
+  answers: Quota;
 }
 
 /** Files that were read, of how many. */
@@ -719,6 +766,16 @@ export interface Session {
   second_factor: boolean;
 }
 
+/** With whom the patient is shared: a colleague, or a team and the names of who is in it now. */
+export interface Shared {
+  id: string;
+  /** colleague or team */
+  kind: string;
+  name: string;
+  members: string[];
+  shared_at: string;
+}
+
 /** Everything a viewer needs before the first tile. */
 export interface SlideManifest {
   instance_id: string;
@@ -782,6 +839,10 @@ export interface StudyHead {
   running: number;
   created_at: string;
   open_by: string | null;
+  way: Way;
+  owner: string;
+  emergency_id: string | null;
+  until: string | null;
   accession_number: string | null;
 }
 
@@ -803,6 +864,13 @@ export interface StudyLine {
   running: number;
   created_at: string;
   open_by: string | null;
+  way: Way;
+  /** Whose patient it is. */
+  owner: string;
+  /** Of an emergency access: which. */
+  emergency_id: string | null;
+  /** Of an emergency access: when it ends. */
+  until: string | null;
 }
 
 /** A study: whose, what, its series, its report, the questions that suit it. */
@@ -830,6 +898,13 @@ export interface SystemState {
 export interface Table {
   nodes: [number, number][];
   window: NearestWindow;
+}
+
+/** A team and the ids of the clinicians in it. */
+export interface Team {
+  id: string;
+  name: string;
+  members: string[];
 }
 
 export type TextName = "indication" | "history" | "technique" | "comparison" | "findings" | "impression" | "specimen" | "macroscopy" | "microscopy" | "diagnosis";
@@ -945,6 +1020,14 @@ export interface VolumeProgress {
   ready: boolean;
 }
 
+/** How many wait for a review and how many of them too long; how many are open now; tries for nobody in 72 hours. */
+export interface Waiting {
+  unreviewed: number;
+  overdue: number;
+  running: number;
+  refused: number;
+}
+
 /** A picture without a header, which waits for what a person says of it. */
 export interface WaitingPicture {
   n: number;
@@ -964,6 +1047,8 @@ export interface WaitingUpload {
 export interface WaitingUploads {
   uploads: WaitingUpload[];
 }
+
+export type Way = "owner" | "member" | "emergency";
 
 /** Weights that may be served. */
 export interface Weights {
@@ -1038,4 +1123,56 @@ export interface ZoomBox {
   y: number;
   width: number;
   height: number;
+}
+
+/** An entry of the record that was made under it. */
+export interface app__api__emergencies__Entry {
+  seq: number;
+  time: string;
+  action: string;
+  object_type: string | null;
+  object_id: string | null;
+}
+
+/** There is nothing to say. */
+export interface app__api__emergencies__Nothing {
+}
+
+/** What was made. */
+export interface app__api__sharing__Made {
+  id: string;
+}
+
+/** There is nothing to say. */
+export interface app__api__sharing__Nothing {
+}
+
+/** There is nothing to say. */
+export interface app__api__teams__Nothing {
+}
+
+/** The id of what was made. */
+export interface app__shapes__Made {
+  id: string;
+}
+
+/** Done; there is nothing to say of it. */
+export interface app__shapes__Nothing {
+}
+
+/** An entry of the record as it was written, patients as pseudonyms; further facts by action. */
+export interface app__shapes__system__Entry {
+  v: number;
+  log: string;
+  seq: number;
+  id: string;
+  time: string;
+  action: string;
+  code: string;
+  outcome: string;
+  actor: EntryActor;
+  subject: string | null;
+  object: EntryObject;
+  reason: string | null;
+  [fact: string]: unknown;
 }
