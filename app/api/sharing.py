@@ -1,48 +1,20 @@
 """Who may see a patient: the owner shares all their studies with a colleague or a team, and takes it back."""
 
-from datetime import datetime
 from typing import Self
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field, model_validator
 
 from app.auth import Caller, allow, services_of
+from app.shapes import Made, Nothing
+from app.shapes.access import Access, Candidate
 from storage import sharing, studies, users
-from storage.access import Way
 
 router = APIRouter(tags=["access"], prefix="/api/studies/{study_id}/access")
 CLINICIAN = allow("clinician")
 
 
-class Shared(BaseModel):
-    """With whom the patient is shared: a colleague, or a team and the names of who is in it now."""
-
-    id: str
-    kind: str = Field(description="colleague or team")
-    name: str
-    members: list[str]
-    shared_at: datetime
-
-
-class Candidate(BaseModel):
-    """With whom the patient can be shared."""
-
-    id: str
-    name: str
-    members: list[str]
-
-
-class Access(BaseModel):
-    """Whose patient it is, in which way the caller sees them, and who else does; candidates for the owner only."""
-
-    way: Way
-    owner: str
-    shares: list[Shared]
-    colleagues: list[Candidate]
-    teams: list[Candidate]
-
-
-class With(BaseModel):
+class SharedWith(BaseModel):
     """A colleague or a team, one of both."""
 
     colleague_id: str | None = Field(None, max_length=64)
@@ -55,16 +27,6 @@ class With(BaseModel):
         return self
 
 
-class Made(BaseModel):
-    """What was made."""
-
-    id: str
-
-
-class Nothing(BaseModel):
-    """There is nothing to say."""
-
-
 @router.get("")
 def shown(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Access:
     """Who may see the patient of a study."""
@@ -73,36 +35,36 @@ def shown(request: Request, study_id: str, caller: Caller = CLINICIAN) -> Access
         assert study.grant is not None
         mine = study.grant.way == "owner"
         colleagues, teams = sharing.candidates(tx, study) if mine else ([], [])
-        return Access(
-            way=study.grant.way,
-            owner=users.get(tx, study.owner_id).display_name,
-            shares=[
-                Shared(
-                    id=one.id,
-                    kind="team" if one.team_id else "colleague",
-                    name=one.name,
-                    members=list(one.members),
-                    shared_at=one.shared_at,
-                )
+        return {
+            "way": study.grant.way,
+            "owner": users.get(tx, study.owner_id).display_name,
+            "shares": [
+                {
+                    "id": one.id,
+                    "kind": "team" if one.team_id else "colleague",
+                    "name": one.name,
+                    "members": list(one.members),
+                    "shared_at": one.shared_at.isoformat(),
+                }
                 for one in sharing.of_patient(tx, study.patient_id)
             ],
-            colleagues=[_candidate(one) for one in colleagues],
-            teams=[_candidate(one) for one in teams],
-        )
+            "colleagues": [_candidate(one) for one in colleagues],
+            "teams": [_candidate(one) for one in teams],
+        }
 
 
 def _candidate(one: sharing.Candidate) -> Candidate:
-    return Candidate(id=one.id, name=one.name, members=list(one.members))
+    return {"id": one.id, "name": one.name, "members": list(one.members)}
 
 
 @router.post("", status_code=201)
-def share(request: Request, study_id: str, wanted: With, caller: Caller = CLINICIAN) -> Made:
+def share(request: Request, study_id: str, wanted: SharedWith, caller: Caller = CLINICIAN) -> Made:
     """Share all studies of the patient of one's study."""
     with services_of(request).database.write(caller.actor) as tx:
         study = studies.get(tx, study_id, caller.user.id, "own")
         if wanted.colleague_id:
-            return Made(id=sharing.with_colleague(tx, study, wanted.colleague_id))
-        return Made(id=sharing.with_team(tx, study, wanted.team_id or ""))
+            return {"id": sharing.with_colleague(tx, study, wanted.colleague_id)}
+        return {"id": sharing.with_team(tx, study, wanted.team_id or "")}
 
 
 @router.delete("/{share_id}")
@@ -110,4 +72,4 @@ def take_back(request: Request, study_id: str, share_id: str, caller: Caller = C
     """Take it back; it holds from the next request on."""
     with services_of(request).database.write(caller.actor) as tx:
         sharing.take_back(tx, studies.get(tx, study_id, caller.user.id, "own"), share_id)
-    return Nothing()
+    return {}

@@ -5,18 +5,12 @@ from pydantic import BaseModel, Field
 
 from app.auth import Caller, allow, services_of
 from app.errors import Refused
+from app.shapes import Nothing
+from app.shapes.access import Team
 from storage import teams
 
 router = APIRouter(tags=["users"], prefix="/api/teams")
 ADMIN = allow("admin")
-
-
-class Team(BaseModel):
-    """A team and the ids of the clinicians in it."""
-
-    id: str
-    name: str
-    members: list[str]
 
 
 class NewTeam(BaseModel):
@@ -30,10 +24,6 @@ class ChangedTeam(BaseModel):
 
     name: str | None = Field(None, max_length=120)
     members: list[str] | None = Field(None, max_length=1000)
-
-
-class Nothing(BaseModel):
-    """There is nothing to say."""
 
 
 @router.get("")
@@ -68,8 +58,8 @@ def remove(request: Request, team_id: str, caller: Caller = ADMIN) -> Nothing:
     """End a team, and what was shared with it."""
     with services_of(request).database.write(caller.actor) as tx:
         teams.remove(tx, team_id)
-    return Nothing()
+    return {}
 
 
 def _team(one: teams.Team) -> Team:
-    return Team(id=one.id, name=one.name, members=list(one.members))
+    return {"id": one.id, "name": one.name, "members": list(one.members)}

@@ -5,27 +5,7 @@ import { fill, h } from "./dom";
 import { day, t } from "./i18n";
 import { icon } from "./icons";
 import { complain, toast } from "./toast";
-import type { Way } from "./types";
-
-interface Shared {
-  id: string;
-  kind: "colleague" | "team";
-  name: string;
-  members: string[];
-  shared_at: string;
-}
-interface Candidate {
-  id: string;
-  name: string;
-  members: string[];
-}
-interface Access {
-  way: Way;
-  owner: string;
-  shares: Shared[];
-  colleagues: Candidate[];
-  teams: Candidate[];
-}
+import type { Access, Candidate, Shared } from "./types";
 
 /** The button that shows who may see the patient. */
 export function accessButton(studyId: string): HTMLElement {

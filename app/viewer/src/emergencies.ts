@@ -6,36 +6,7 @@ import { clock, dayAndClock, t } from "./i18n";
 import { icon } from "./icons";
 import { shell } from "./shell";
 import { complain, toast } from "./toast";
-
-interface Case {
-  id: string;
-  ref: string;
-  opened_by: string;
-  opened_at: string;
-  until: string;
-  ended_at: string | null;
-  due: string;
-  overdue: boolean;
-  running: boolean;
-  reason: string | null;
-  verdict: "justified" | "unjustified" | null;
-  note: string | null;
-  reviewed_by: string | null;
-  reviewed_at: string | null;
-}
-interface Entry {
-  seq: number;
-  time: string;
-  action: string;
-  object_type: string | null;
-  object_id: string | null;
-}
-interface Waiting {
-  unreviewed: number;
-  overdue: number;
-  running: number;
-  refused: number;
-}
+import type { EmergenciesWaiting, EmergencyCase, EmergencyFollowed } from "./types";
 
 const LOOK_EVERY_MS = 30_000;
 
@@ -44,7 +15,7 @@ export function mount(host: HTMLElement): () => void {
   const waiting = h("div", { class: "cases" });
   const judged = h("div", { class: "cases" });
   const load = async () => {
-    const cases = await get<Case[]>("/api/emergencies");
+    const cases = await get<EmergencyCase[]>("/api/emergencies");
     const open = cases.filter((one) => one.verdict === null);
     fill(waiting, ...open.map((one) => card(one, load)), open.length === 0 && h("p", { class: "muted" }, t(cases.length > 0 ? "ui.emergencies.all_judged" : "ui.emergencies.none")));
     fill(judged, ...cases.filter((one) => one.verdict !== null).map((one) => card(one, load)));
@@ -66,13 +37,13 @@ export function mount(host: HTMLElement): () => void {
   return page.destroy;
 }
 
-const facts = (one: Case) => [
+const facts = (one: EmergencyCase) => [
   t("ui.emergencies.span", { from: dayAndClock(one.opened_at), to: clock(one.ended_at ?? one.until) }),
   t("ui.emergencies.patient", { ref: one.ref.slice(0, 10) }),
   one.running ? t("ui.emergencies.running") : one.ended_at ? t("ui.emergencies.ended") : "",
 ];
 
-function card(one: Case, load: () => Promise<void>): HTMLElement {
+function card(one: EmergencyCase, load: () => Promise<void>): HTMLElement {
   const state = one.verdict
     ? h("span", { class: one.verdict === "justified" ? "state final" : "state failed" }, t(`ui.emergencies.verdict.${one.verdict}`))
     : h("span", { class: one.overdue ? "state failed" : "state preliminary" }, t(one.overdue ? "ui.emergencies.overdue" : "ui.emergencies.due", { at: dayAndClock(one.due) }));
@@ -88,12 +59,12 @@ function card(one: Case, load: () => Promise<void>): HTMLElement {
 }
 
 /** Read only when it is opened: looking at it is an entry of the record too. */
-function followed(one: Case): HTMLElement {
+function followed(one: EmergencyCase): HTMLElement {
   const list = h("ol", { class: "followed num small" });
   const details = h("details", {}, h("summary", {}, t("ui.emergencies.followed")), list);
   details.addEventListener("toggle", () => {
     if (!details.open) return;
-    get<{ entries: Entry[] }>(`/api/emergencies/${one.id}`).then(({ entries }) => {
+    get<EmergencyFollowed>(`/api/emergencies/${one.id}`).then(({ entries }) => {
       const lines = entries.map((entry) => h("li", {}, h("span", { class: "muted" }, `#${entry.seq} ${dayAndClock(entry.time)}`), h("span", {}, entry.action), h("span", { class: "muted" }, entry.object_type ? `${entry.object_type} ${entry.object_id?.slice(0, 8) ?? ""}` : "")));
       fill(list, ...lines, lines.length === 0 && h("li", { class: "muted" }, t("ui.emergencies.followed.none")));
     }, complain);
@@ -101,7 +72,7 @@ function followed(one: Case): HTMLElement {
   return details;
 }
 
-function judging(one: Case, load: () => Promise<void>): HTMLElement {
+function judging(one: EmergencyCase, load: () => Promise<void>): HTMLElement {
   const choice = (value: string) => h("label", { class: "choice" }, h("input", { type: "radio", name: `verdict-${one.id}`, value, required: true }), t(`ui.emergencies.verdict.${value}`));
   const note = h("textarea", { class: "input", rows: 2, name: "note", maxlength: 2000, required: true });
   const keep = h("button", { class: "button primary", type: "submit" }, icon("check"), t("ui.emergencies.judge"));
@@ -128,7 +99,7 @@ function judging(one: Case, load: () => Promise<void>): HTMLElement {
 export function emergencyNotice(): { element: HTMLElement; destroy(): void } {
   const element = h("div", { role: "status", class: "emergency-notice" });
   const look = () =>
-    get<Waiting>("/api/emergencies/waiting").then((found) => {
+    get<EmergenciesWaiting>("/api/emergencies/waiting").then((found) => {
       const more = (["overdue", "running", "refused"] as const).filter((name) => found[name] > 0).map((name) => t(`ui.emergencies.notice.${name}`, { n: found[name] }));
       const quiet = found.unreviewed === 0 && more.length === 0;
       const words = h("span", { class: "num" }, [t("ui.emergencies.notice", { n: found.unreviewed }), ...more].join(" · "));

@@ -13,7 +13,7 @@ export interface About {
 
 /** Whose patient it is, in which way the caller sees them, and who else does; candidates for the owner only. */
 export interface Access {
-  way: "owner" | "member" | "emergency";
+  way: Way;
   owner: string;
   shares: Shared[];
   colleagues: Candidate[];
@@ -77,43 +77,6 @@ export interface Candidate {
   id: string;
   name: string;
   members: string[];
-}
-
-/** One emergency access, the patient as a pseudonym; reason and note are gone once the patient was erased. */
-export interface Case {
-  id: string;
-  ref: string;
-  opened_by: string;
-  opened_at: string;
-  until: string;
-  ended_at: string | null;
-  due: string;
-  overdue: boolean;
-  running: boolean;
-  reason: string | null;
-  verdict: "justified" | "unjustified" | null;
-  note: string | null;
-  reviewed_by: string | null;
-  reviewed_at: string | null;
-}
-
-/** One emergency access with what was done under it. */
-export interface CaseWithEntries {
-  id: string;
-  ref: string;
-  opened_by: string;
-  opened_at: string;
-  until: string;
-  ended_at: string | null;
-  due: string;
-  overdue: boolean;
-  running: boolean;
-  reason: string | null;
-  verdict: "justified" | "unjustified" | null;
-  note: string | null;
-  reviewed_by: string | null;
-  reviewed_at: string | null;
-  entries: app__api__emergencies__Entry[];
 }
 
 /** Words of two versions. */
@@ -187,6 +150,57 @@ export interface DraftBegun {
   answer_ids: string[];
 }
 
+/** How many wait for a review and how many of them too long; how many are open now; tries for nobody in 72 hours. */
+export interface EmergenciesWaiting {
+  unreviewed: number;
+  overdue: number;
+  running: number;
+  refused: number;
+}
+
+/** One emergency access, the patient as a pseudonym; reason and note are gone once the patient was erased. */
+export interface EmergencyCase {
+  id: string;
+  ref: string;
+  opened_by: string;
+  opened_at: string;
+  until: string;
+  ended_at: string | null;
+  due: string;
+  overdue: boolean;
+  running: boolean;
+  reason: string | null;
+  verdict: Verdict | null;
+  note: string | null;
+  reviewed_by: string | null;
+  reviewed_at: string | null;
+}
+
+/** One emergency access with what was done under it. */
+export interface EmergencyFollowed {
+  id: string;
+  ref: string;
+  opened_by: string;
+  opened_at: string;
+  until: string;
+  ended_at: string | null;
+  due: string;
+  overdue: boolean;
+  running: boolean;
+  reason: string | null;
+  verdict: Verdict | null;
+  note: string | null;
+  reviewed_by: string | null;
+  reviewed_at: string | null;
+  entries: FollowedEntry[];
+}
+
+/** What was opened, and until when. */
+export interface EmergencyOpened {
+  id: string;
+  until: string;
+}
+
 /** How many sessions were ended. */
 export interface Ended {
   ended: number;
@@ -194,9 +208,26 @@ export interface Ended {
 
 /** Entries, newest first; cursor: where to go on. */
 export interface Entries {
-  entries: app__shapes__system__Entry[];
+  entries: Entry[];
   cursor: number | null;
   actions: string[];
+}
+
+/** An entry of the record as it was written, patients as pseudonyms; further facts by action. */
+export interface Entry {
+  v: number;
+  log: string;
+  seq: number;
+  id: string;
+  time: string;
+  action: string;
+  code: string;
+  outcome: string;
+  actor: EntryActor;
+  subject: string | null;
+  object: EntryObject;
+  reason: string | null;
+  [fact: string]: unknown;
 }
 
 /** Who did it, with the name of staff beside the id. */
@@ -262,6 +293,15 @@ export interface FactorState {
 export interface FileReceived {
   received: number;
   sha256: string;
+}
+
+/** An entry of the record that was made under it. */
+export interface FollowedEntry {
+  seq: number;
+  time: string;
+  action: string;
+  object_type: string | null;
+  object_id: string | null;
 }
 
 /** One picture of a series. */
@@ -339,6 +379,11 @@ export interface LogVerdict {
   verdict: "clean" | "tampered" | "cannot_tell";
   entries: number;
   lines: string[];
+}
+
+/** The id of what was made. */
+export interface Made {
+  id: string;
 }
 
 /** Everything a viewer needs before the first frame. */
@@ -451,6 +496,10 @@ export interface NotedPaper {
   action: string;
 }
 
+/** Done; there is nothing to say of it. */
+export interface Nothing {
+}
+
 /** One place where one is signed in. */
 export interface OpenSession {
   id: string;
@@ -464,12 +513,6 @@ export interface OpenSession {
 /** All of them. */
 export interface OpenSessions {
   sessions: OpenSession[];
-}
-
-/** What was opened, and until when. */
-export interface Opened {
-  id: string;
-  until: string;
 }
 
 export type Origin = "model" | "edited" | "person";
@@ -769,8 +812,7 @@ export interface Session {
 /** With whom the patient is shared: a colleague, or a team and the names of who is in it now. */
 export interface Shared {
   id: string;
-  /** colleague or team */
-  kind: string;
+  kind: "colleague" | "team";
   name: string;
   members: string[];
   shared_at: string;
@@ -964,6 +1006,8 @@ export interface Urgency {
   urgent: boolean;
 }
 
+export type Verdict = "justified" | "unjustified";
+
 /** One version in the history. */
 export interface VersionLine {
   version: number;
@@ -1018,14 +1062,6 @@ export interface VolumeProgress {
   done: number;
   of: number;
   ready: boolean;
-}
-
-/** How many wait for a review and how many of them too long; how many are open now; tries for nobody in 72 hours. */
-export interface Waiting {
-  unreviewed: number;
-  overdue: number;
-  running: number;
-  refused: number;
 }
 
 /** A picture without a header, which waits for what a person says of it. */
@@ -1123,56 +1159,4 @@ export interface ZoomBox {
   y: number;
   width: number;
   height: number;
-}
-
-/** An entry of the record that was made under it. */
-export interface app__api__emergencies__Entry {
-  seq: number;
-  time: string;
-  action: string;
-  object_type: string | null;
-  object_id: string | null;
-}
-
-/** There is nothing to say. */
-export interface app__api__emergencies__Nothing {
-}
-
-/** What was made. */
-export interface app__api__sharing__Made {
-  id: string;
-}
-
-/** There is nothing to say. */
-export interface app__api__sharing__Nothing {
-}
-
-/** There is nothing to say. */
-export interface app__api__teams__Nothing {
-}
-
-/** The id of what was made. */
-export interface app__shapes__Made {
-  id: string;
-}
-
-/** Done; there is nothing to say of it. */
-export interface app__shapes__Nothing {
-}
-
-/** An entry of the record as it was written, patients as pseudonyms; further facts by action. */
-export interface app__shapes__system__Entry {
-  v: number;
-  log: string;
-  seq: number;
-  id: string;
-  time: string;
-  action: string;
-  code: string;
-  outcome: string;
-  actor: EntryActor;
-  subject: string | null;
-  object: EntryObject;
-  reason: string | null;
-  [fact: string]: unknown;
 }

@@ -5,12 +5,8 @@ import { fill, h } from "./dom";
 import { action, field, table } from "./form";
 import { t } from "./i18n";
 import { complain } from "./toast";
+import type { Team } from "./types";
 
-interface Team {
-  id: string;
-  name: string;
-  members: string[];
-}
 /** Who can be in one. */
 export interface Person {
   id: string;
