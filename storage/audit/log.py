@@ -189,10 +189,11 @@ def _behind(last: datetime | None, now: datetime) -> dict[str, int]:
 
 
 def _index(seq: int, entry: dict[str, Any], now: datetime) -> dict[str, Any]:
-    thing = entry.get("object") or {}
+    thing, waited = entry.get("object") or {}, entry.get("spooled")
     return {
         "seq": seq,
-        "time": now,
+        # What waited in a spool is searched for by when it was done.
+        "time": datetime.fromisoformat(waited["time"]) if waited else now,
         "actor": entry["actor"]["id"],
         "role": entry["actor"]["role"],
         "action": entry["action"],

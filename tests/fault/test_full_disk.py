@@ -3,13 +3,14 @@
 import pytest
 
 from app.settings import Settings
+from app.web import keep_up
 from app.wiring import SYSTEM, open_services
 from storage.audit.log import standing
 from storage.audit.search import find
 from storage.errors import DiskFull
-from tests.app.conftest import open_world
+from tests.app.conftest import PASSWORD, open_world, settled, upload
 from tests.fault.disk import recorded
-from tests.fault.ward import CHEAP, record_complaints
+from tests.fault.ward import CHEAP, picture, record_complaints
 
 
 @pytest.mark.parametrize("place", ["-wal", ".db"])
@@ -88,3 +89,31 @@ def test_somebody_who_signed_in_before_the_disk_was_full_is_still_known(tmp_path
 
     assert statuses <= {"shown", "storage.disk_full"} and "storage.disk_full" in statuses
     assert words == [200, 200, 200] and idle == 401
+
+
+def test_an_open_emergency_goes_on_while_the_disk_is_full(tmp_path):
+    """By the interface: the doctor in the shock room sees the pictures, the owner is refused, the reviewer sees all of it."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    with recorded(tmp_path / "data") as disk, open_world(tmp_path / "data") as world:
+        owner, doctor, auditor = (world.sign_in(role) for role in ("clinician", "clinician", "auditor"))
+        study = settled(owner, upload(owner, picture(3)))["studies"][0]["study_id"]
+        series = owner.get(f"/api/studies/{study}").json()["series"][0]["series_id"]
+        wanted = {"number": "PHANTOM-3", "reason": "Unconscious in the shock room.", "password": PASSWORD}
+        emergency_id = doctor.post("/api/emergencies", json=wanted).json()["id"]
+        disk.full = "-wal"
+        while owner.get(f"/api/studies/{study}").status_code == 200:
+            pass
+
+        seen = [doctor.get(f"/api/studies/{study}"), doctor.get(f"/api/series/{series}/manifest")]
+        frame = seen[1].json()["frames"][0]["instance_id"]
+        seen.append(doctor.get(f"/api/instances/{frame}/frames/0/rendered.png"))
+        refused = owner.get(f"/api/studies/{study}").json()["error"]["code"]
+
+        assert [one.status_code for one in seen] == [200, 200, 200] and refused == "storage.disk_full"
+        assert doctor.post(f"/api/emergencies/{emergency_id}/end").status_code == 507
+        disk.full = ""
+        keep_up(world.services, world.client.app.app.state.intake)
+        case = auditor.get(f"/api/emergencies/{emergency_id}").json()
+        assert [one["action"] for one in case["entries"]].count("study.read") == 2
+        assert len([one for one in world.entries("study.read") if "spooled" in one]) == 2
+        assert record_complaints(world.services.database, []) == []

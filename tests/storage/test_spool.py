@@ -1,6 +1,7 @@
 """Emergency readings while the record cannot be written: noted, synced, and taken in as soon as it can; bent, it is told."""
 
 import os
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -87,6 +88,9 @@ def test_they_come_into_the_record_in_order_with_their_own_times(
     assert {one["time"][11:16] for one in entries} == {"08:15"} and [
         one["spooled"]["place"] for one in entries
     ] == [0, 1, 2]
+    with database.read(clinician) as tx:
+        within = find(tx.session, action="study.read", until=clock.now - timedelta(minutes=7))
+    assert [one["object"]["id"] for one in within] == ["1", "0"]
     (taken,) = record_of(database, clinician, "spool.taken_in")
     assert (taken["outcome"], taken["count"], taken["object"]["id"]) == (
         "success",
