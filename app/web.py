@@ -95,7 +95,12 @@ async def _upkeep(services: Services, received: intake.Intake, started: datetime
 
 def _take_in(services: Services) -> None:
     """Put emergency readings that were written down elsewhere into the record."""
-    if services.database.spool and (count := services.database.spool.take_in(services.database, SYSTEM)):
+    try:
+        count = services.database.spool.take_in(services.database, SYSTEM) if services.database.spool else 0
+    except OSError as error:
+        log.warning("emergency readings wait still", kind=type(error).__name__)
+        return
+    if count:
         log.warning("emergency readings were taken into the record", count=count)
 
 

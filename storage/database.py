@@ -270,11 +270,14 @@ class Database:
         canonical(tx.entries)  # what cannot be written fails here, and not those who wait beside it
         try:
             tx.positions = self._looks.add(tx.entries)
-        except (DatabaseAway, DiskFull):
+        except (DatabaseAway, DiskFull) as error:
             # The one exception: whoever opened a patient in an emergency, whose entries say which one.
             if self.spool is None or not all(entry.get("cause") for entry in tx.entries):
                 raise
-            name, count = self.spool.append(tx.entries)
+            try:
+                name, count = self.spool.append(tx.entries)
+            except OSError as failure:
+                raise error from failure
             with self.read(actor) as again:
                 log = again.session.execute(select(AuditHeadRow.log)).scalar_one()
             self._tell(SpoolStanding(log, name, count))

@@ -61,9 +61,13 @@ class Stamps:
             async def async_request_tsa_response(self, req: Any) -> Any:
                 return tsp.TimeStampResp.load(_posted(url, req.dump()))
 
-        return self.keep(
-            checkpoint, _made(lambda: Asked().async_timestamp(_digest(checkpoint), "sha256")).dump()
-        )
+        try:
+            token = _made(lambda: Asked().async_timestamp(_digest(checkpoint), "sha256")).dump()
+        except OSError:
+            raise
+        except Exception as error:  # whatever is no answer of an authority raises whatever it raises
+            raise SealBroken(kind=type(error).__name__) from error
+        return self.keep(checkpoint, token)
 
     def take(self, checkpoint: bytes, response: bytes) -> Stamp:
         """Keep an answer that was brought as a file; raises SealBroken."""

@@ -80,8 +80,11 @@ def test_the_file_and_the_authority_get_their_checkpoints(anchored, authority, t
 def test_who_is_away_stops_nobody_and_is_shown(anchored, authority, tmp_path):
     """The record goes on, says once that a time-stamp was missed, and both are caught up with later."""
     authority.is_away = True
-    for _ in range(3):
+    for _ in range(2):
         a_minute(anchored, minutes=6)
+    authority.is_away, authority.says = False, b"<html>Sign in to the network</html>"
+    a_minute(anchored, minutes=6)
+    authority.says = None
 
     found = figures(anchored)
     assert (found["dragonfly_checkpoint_file_failures"], found["dragonfly_stamp_failures"]) == (3, 3)

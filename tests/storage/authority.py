@@ -20,6 +20,8 @@ class Authority:
         seal_folder(folder, long_term=True)
         self.roots, self._stamper = folder / "roots.pem", _stamper(folder)
         self.is_away, self.url, self.asked = False, "", 0
+        self.says: bytes | None = None
+        """In place of an answer."""
 
     def answer(self, request: bytes) -> bytes:
         """The response to a request."""
@@ -37,6 +39,7 @@ def served(folder: Path) -> Iterator[Authority]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             data = b"" if authority.is_away else authority.answer(body)
+            data = data if authority.says is None else authority.says
             self.send_response(503 if authority.is_away else 200)
             self.send_header("content-length", str(len(data)))
             self.end_headers()

@@ -114,6 +114,12 @@ def test_an_authority_that_is_away_is_an_error_and_nothing_else(authority, seale
     with pytest.raises(OSError, match="503"):
         stamps.ask(newest(sealed))
     authority.is_away = False
+    for nonsense in (b"", b"<html>Sign in to the network</html>", b"\x30\x82\xff\xff", bytes(70_000)):
+        authority.says = nonsense
+        with pytest.raises((SealBroken, OSError)):
+            stamps.ask(newest(sealed))
+    authority.says = None
+    assert not list(stamps.folder.glob("*"))
 
     assert stamps.ask(newest(sealed)).size == max(sealed[1])
     with pytest.raises(ValueError, match="http"):
