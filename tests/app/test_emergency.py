@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 from structlog.testing import capture_logs
 
-from tests.app.conftest import PASSWORD, open_world
+from tests.app.conftest import PASSWORD, confirmed, open_world
 from tests.app.test_reading import study_with_picture
 from tests.samples import ct_series
 
@@ -135,7 +135,8 @@ def test_nothing_opens_without_password_reason_and_the_exact_number(ask, browser
 def test_a_program_opens_nothing_and_sees_nothing_that_is_open(ask, world, browser, opened):
     """A token stands for no person at a bedside."""
     study_id, _ = opened
-    secret = browser.post("/api/tokens", json={"label": "t", "days": 1, "scope": "write"}).json()["secret"]
+    wanted = {"label": "t", "days": 1, "scope": "write", "password": PASSWORD}
+    secret = browser.post("/api/tokens", json=wanted).json()["secret"]
     program = world.browser(authorization=f"Bearer {secret}")
 
     refused = ask(program)
@@ -176,7 +177,7 @@ def test_number_and_reason_are_in_no_log_no_record_and_nowhere_in_clear(
         emergency_id = ask(browser).json()["id"]
         ask(browser, number="EM-0000", reason=REASON)
     said = json.dumps(lines, default=str)
-    record = auditor.get("/api/audit/export").text
+    record = confirmed(auditor, "/api/audit/export").text
     world.services.database.seal_log()
 
     told = next(one for one in lines if one["event"] == "emergency access opened")

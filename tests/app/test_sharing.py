@@ -3,7 +3,7 @@
 import pytest
 
 from storage.users import User
-from tests.app.conftest import PASSWORD
+from tests.app.conftest import PASSWORD, confirmed
 from tests.app.test_reading import study_with_picture, work
 from tests.samples import ct_series
 
@@ -88,7 +88,7 @@ def test_sharing_erasing_and_copies_stay_with_the_owner(owner, colleague, whom, 
         colleague.delete(f"{study}/access/{share_id}"),
         colleague.post(f"{study}/erasure", json={"reason": "wrong_upload"}),
         colleague.get(f"{study}/erasure"),
-        colleague.get(f"{study}/deidentified.zip"),
+        confirmed(colleague, f"{study}/deidentified.zip"),
         colleague.get(f"{study}/releases"),
         colleague.post(f"{study}/releases", json={"item": "pictures"}),
     ]

@@ -16,7 +16,7 @@ OF_PERSON = {
     "dr.choi": ("/app/", "/app/study?id={study}", "/app/paper", "/app/account", "/app/about"),
     "res.one": ("/research/", "/research/about"),
     "admin": ("/admin/", "/admin/erasures", "/admin/system", "/admin/about"),
-    "auditor": ("/audit/", "/audit/paper", "/audit/about"),
+    "auditor": ("/audit/", "/audit/emergencies", "/audit/paper", "/audit/about"),
 }
 LOOKS = {"en-light": ("en", "light", 1440, 900), "ko-dark-tablet": ("ko", "dark", 820, 1180)}
 KEY = re.compile(r"\b(?:ui|login|preset)\.[a-z_.]+")
