@@ -10,7 +10,7 @@ from app.auth import Caller, allow, services_of
 from app.model_facts import alive, model_in_use
 from app.shapes.system import About, Status, SystemState, WorkerState
 from app.wiring import SYSTEM, Services
-from storage import workers
+from storage import emergencies, workers
 from storage.database import Tx
 from storage.rows import AuditHeadRow
 
@@ -103,11 +103,13 @@ def metrics(request: Request, caller: Caller = allow("admin")) -> Response:
 def _figures(services: Services, waiting: int) -> str:
     disk = shutil.disk_usage(services.settings.data_dir)
     with services.database.read(SYSTEM) as tx:
-        entries = _entries(tx)
+        entries, opened = _entries(tx), emergencies.waiting(tx)
     values = {
         "dragonfly_workers_alive": len(alive(services)),
         "dragonfly_answers_waiting": waiting,
         "dragonfly_audit_entries": entries,
+        "dragonfly_emergencies_running": opened.running,
+        "dragonfly_emergencies_overdue": opened.overdue,
         "dragonfly_witness_behind": services.database.witness_behind,
         "dragonfly_spool_waiting": int(
             not (services.database.spool is None or services.database.spool.is_empty)

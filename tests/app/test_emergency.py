@@ -226,8 +226,11 @@ def test_a_case_that_waits_over_72_hours_is_overdue_and_can_still_be_judged(ask,
     world.clock.advance(hours=73)
     auditor = world.sign_in("auditor")
 
-    assert case_of(auditor, emergency_id)["overdue"] and waiting(auditor)["overdue"] >= 1
+    assert case_of(auditor, emergency_id)["overdue"]
     before = waiting(auditor)["overdue"]
+    figures = world.sign_in("admin").get("/metrics").text
+    assert before >= 1 and f"dragonfly_emergencies_overdue {before}\n" in figures
+    assert f"dragonfly_emergencies_running {waiting(auditor)['running']}\n" in figures
     judged = {"verdict": "justified", "note": "Seen with the ward."}
     assert auditor.post(f"/api/emergencies/{emergency_id}/review", json=judged).status_code == 201
     assert world.entries("emergency.reviewed", object_id=emergency_id)[0]["in_time"] is False
