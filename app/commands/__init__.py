@@ -136,6 +136,7 @@ VERBS: dict[str, tuple[str, Arguments, Run]] = {
                     "help": "prove instead that the record continues so many entries, whose tree hash stands on a paper",
                 },
             ),
+            (("--log",), {**PATH, "help": "file of a closed log, in place of the record of now"}),
         ],
         records.give_receipt,
     ),
@@ -477,7 +478,8 @@ EXAMPLES: dict[str, str] = {
     ),
     "receipt": (
         "  dragonfly-med receipt 4711 -o receipt.json && dragonfly-med verify receipt.json\n"
-        "  dragonfly-med receipt 4200 --continues -o continues.json"
+        "  dragonfly-med receipt 4200 --continues -o continues.json\n"
+        "  dragonfly-med receipt 17 --log /mnt/closed-logs/log-….jsonl -o old.json"
     ),
     "stamp": (
         "Where the authority cannot be reached from here; names the checkpoint that the request is over.\n\n"

@@ -9,7 +9,7 @@ from app import record
 from app.anchoring import newest, open_stamps
 from app.settings import Settings
 from app.wiring import SYSTEM, open_database, open_spool
-from storage.audit.receipts import continuation, receipt
+from storage.audit.receipts import continuation, of_closed, receipt
 from storage.audit.search import checkpoints_in, checkpoints_of, verify_database
 from storage.audit.stamps import Stamps, about, name_of, request_for
 from storage.errors import KeyMissing, SealBroken
@@ -57,8 +57,11 @@ def give_receipt(settings: Settings, options: Namespace) -> int:
     """The proof of one entry, or of a beginning, as a file; prints what it says."""
     database = open_database(settings)
     try:
-        proof = continuation if options.continues else receipt
-        line = proof(database, SYSTEM, options.number)
+        if options.log:
+            line = of_closed(database, SYSTEM, options.log, options.number, continues=options.continues)
+        else:
+            proof = continuation if options.continues else receipt
+            line = proof(database, SYSTEM, options.number)
         with options.out.open("xb") as file:
             file.write(line)
     finally:

@@ -7,6 +7,7 @@ A receipt that would not hold is not given.
 
 import json
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import LargeBinary, func, literal, select
@@ -67,10 +68,8 @@ def receipt(database: "Database", actor: "Actor", seq: int) -> bytes:
     database.seal_log()
     with database.read(actor) as tx:
         told, subtree = _signed(tx.session, database.tiles)
-        size = told["checkpoint"]["size"]
-        entry = json.loads(tx.session.get_one(AuditEventRow, seq).body)
-        proof = [one.hex() for one in inclusion(subtree, seq, size)]
-    return _held(database, {"format": RECEIPT, "entry": entry, "proof": proof, **told}, {})
+        line = _receipt(told, subtree, json.loads(tx.session.get_one(AuditEventRow, seq).body))
+    return _held(database, line)
 
 
 def continuation(database: "Database", actor: "Actor", old: int) -> bytes:
@@ -84,10 +83,56 @@ def continuation(database: "Database", actor: "Actor", old: int) -> bytes:
         tx.record("audit.receipt", object_type="size", object_id=str(old))
     database.seal_log()
     with database.read(actor) as tx:
-        told, subtree = _signed(tx.session, database.tiles)
-        proof = [one.hex() for one in consistency(subtree, old, told["checkpoint"]["size"])]
-        root = subtree(0, old).hex()
-    return _held(database, {"format": CONTINUATION, "size": old, "proof": proof, **told}, {old: root})
+        line = _continuation(*_signed(tx.session, database.tiles), old)
+    return _held(database, line)
+
+
+def of_closed(
+    database: "Database", actor: "Actor", file: Path, number: int, *, continues: bool = False
+) -> bytes:
+    """The same out of the file of a closed log, up to its last checkpoint; an entry of the open one.
+
+    raises: NotFound, ChainBroken when the file is no log or does not hold, OSError
+    """
+    leaves, entry, signed = list[bytes](), None, None
+    try:
+        with file.open("rb") as lines:
+            for part in map(json.loads, lines):
+                if "body" in part:
+                    entry = part["body"] if len(leaves) == number else entry
+                    leaves.append(leaf_hash(canonical(part["body"])))
+                elif "checkpoint" in part:
+                    signed = {"checkpoint": part["checkpoint"], "signature": part["signature"]}
+    except (ValueError, TypeError, KeyError) as error:
+        raise ChainBroken(reason="no closed log") from error
+    size = signed["checkpoint"]["size"] if signed else 0
+    if signed is None or not (0 < number <= size if continues else 0 <= number < size):
+        raise NotFound(object="entry")
+
+    def subtree(first: int, last: int) -> bytes:
+        tree = Frontier()
+        for leaf in leaves[first:last]:
+            tree.add(leaf)
+        return tree.root()
+
+    with database.write(actor) as tx:
+        kind = "size" if continues else "entry"
+        tx.record(
+            "audit.receipt", object_type=kind, object_id=str(number), of_log=signed["checkpoint"]["log"]
+        )
+    line = _continuation(signed, subtree, number) if continues else _receipt(signed, subtree, entry)
+    return _held(database, line)
+
+
+def _receipt(told: dict[str, Any], subtree: Subtree, entry: Any) -> tuple[bytes, dict[int, str]]:
+    proof = [one.hex() for one in inclusion(subtree, entry["seq"], told["checkpoint"]["size"])]
+    return canonical({"format": RECEIPT, "entry": entry, "proof": proof, **told}) + b"\n", {}
+
+
+def _continuation(told: dict[str, Any], subtree: Subtree, old: int) -> tuple[bytes, dict[int, str]]:
+    proof = [one.hex() for one in consistency(subtree, old, told["checkpoint"]["size"])]
+    line = canonical({"format": CONTINUATION, "size": old, "proof": proof, **told}) + b"\n"
+    return line, {old: subtree(0, old).hex()}
 
 
 def _signed(session: Session, tiles: Tiles) -> tuple[dict[str, Any], Subtree]:
@@ -133,8 +178,8 @@ def _leaves(session: Session, first: int, last: int) -> list[bytes]:
     return found
 
 
-def _held(database: "Database", told: dict[str, Any], anchors: dict[int, str]) -> bytes:
-    line = canonical(told) + b"\n"
+def _held(database: "Database", made: tuple[bytes, dict[int, str]]) -> bytes:
+    line, anchors = made
     if verify_lines(iter([line]), database.audit_keys.public_pem, anchors=anchors).status != CLEAN:
         database.tiles.forget()
         raise ChainBroken(reason="the proof does not hold")

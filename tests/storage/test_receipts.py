@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from storage.audit.log import standing
-from storage.audit.receipts import TILE, continuation, receipt
+from storage.audit.receipts import TILE, continuation, of_closed, receipt
+from storage.audit.search import find
 from storage.errors import ChainBroken, NotFound
 from storage.verifier import CANNOT_TELL, CLEAN, TAMPERED, main, verify_lines
 
@@ -123,3 +124,32 @@ def test_the_single_file_checks_a_receipt(record, clinician, tmp_path):
     assert main([*call, "--first-key", str(record.audit_keys.escrow)]) == CANNOT_TELL
     file.write_bytes(file.read_bytes().replace(b"study.read", b"study.seen"))
     assert main(call) == TAMPERED
+
+
+def test_a_closed_log_gives_receipts_out_of_its_file(record, clinician, tmp_path):
+    """Years later, in the name of the log that it stood in; the open log notes that it was given."""
+    with record.read(clinician) as tx:
+        then = standing(tx.session)
+    file = record.renew_log(clinician, "rotation", tmp_path / "closed").file
+
+    line = of_closed(record, clinician, file, 12)
+    onward = of_closed(record, clinician, file, then.size, continues=True)
+
+    assert f"stands in log {then.log} of " in judged(record, line).lines[0]
+    assert judged(record, onward, anchors={then.size: then.root}).status == CLEAN
+    with record.read(clinician) as tx:
+        newest, _ = find(tx.session, action="audit.receipt")
+    assert (newest["of_log"], newest["object"]["type"], newest["log"] == then.log) == (
+        then.log,
+        "size",
+        False,
+    )
+    for number in (-1, 100_000):
+        with pytest.raises(NotFound):
+            of_closed(record, clinician, file, number)
+    file.write_bytes(file.read_bytes().replace(b'"success"', b'"succeSs"', 1))
+    with pytest.raises(ChainBroken):
+        of_closed(record, clinician, file, 12)
+    file.write_bytes(b"no log")
+    with pytest.raises(ChainBroken):
+        of_closed(record, clinician, file, 12)
