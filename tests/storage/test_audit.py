@@ -4,12 +4,12 @@ import bisect
 import hashlib
 import itertools
 import json
-import os
 import random
 import resource
 import shutil
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import pytest
 from storage.audit.export import export
 from storage.audit.keys import AuditKeys
 from storage.audit.merkle import Frontier, leaf_hash
+from storage.audit.receipts import receipt
 from storage.audit.witness import FileWitness
 from storage.database import Actor, Database
 from storage.migrate import migrate
@@ -27,6 +28,17 @@ from storage.verifier import CANNOT_TELL, CLEAN, TAMPERED, main, verify
 VERIFIER = Path(__file__).parents[2] / "storage" / "verifier.py"
 # RFC 6962 as exercised by Certificate Transparency's own test data.
 LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
+# The largest memory of the verifier's own program: what the system says of a child begins with that of its parent.
+MEASURED = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    print([line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")][0], file=sys.stderr)
+"""
+ROUNDS = 200
+"""Of five thousand entries each: a million."""
 ROOT_OF_EIGHT = "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
 
 
@@ -233,27 +245,40 @@ def test_ten_thousand_flipped_bits_of_five_thousand_entries_are_found(database, 
 
 @pytest.mark.slow
 def test_a_million_entries_are_verified_in_little_memory(tmp_path):
-    """As a process of its own, as an auditor runs it: at most 150 MB; its processor time is printed."""
+    """As a process of its own, as an auditor runs it: at most 150 MB; its processor time, and that of receipts, is printed."""
     keys, clock = AuditKeys.create(tmp_path / "audit"), datetime(2026, 11, 24, 8, tzinfo=UTC)
     owner = Actor(id="tests", role="system")
     file, lines = tmp_path / "long.db", tmp_path / "witness.txt"
     database = Database(f"sqlite:///{file}", Keyring(b"k" * 32), keys, lambda: clock, FileWitness(lines))
     migrate(database.engine)
     database.open(owner)
-    for _ in range(200):
+    for _ in range(ROUNDS):
         clock += timedelta(seconds=90)
         with database.write(owner) as tx:
             for number in range(5000):
                 tx.record("study.read", object_type="study", object_id=f"{number:032x}")
+    for which in ("the first receipt", "the second"):
+        began = time.perf_counter()
+        assert len(json.loads(receipt(database, owner, 12_345))["proof"]) <= 20
+        print(f"\n{which}: {time.perf_counter() - began:.2f} s", end="")
     database.close()
-    command = [sys.executable, "-I", str(VERIFIER), str(file), "--public", str(keys.folder / "public.pem")]
-    command += ["--first-key", str(keys.escrow), "--witness", str(lines)]
+    command = [sys.executable, "-I", "-c", MEASURED, str(VERIFIER), str(file)]
+    command += [
+        "--public",
+        str(keys.folder / "public.pem"),
+        "--first-key",
+        str(keys.escrow),
+        "--witness",
+        str(lines),
+    ]
 
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        told = process.stdout.read() if process.stdout else b""
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        told, kilobytes = process.communicate()
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
 
-    assert process.returncode == CLEAN and told.startswith(b"clean\n1000001 entries"), told
-    print(f"\n{used.ru_utime + used.ru_stime:.1f} s of processor time, {used.ru_maxrss / 1024:.0f} MB")
-    assert used.ru_maxrss * 1024 < 150_000_000
+    assert process.returncode == CLEAN, (told, kilobytes)
+    assert told.startswith(b"clean\n%d entries" % (ROUNDS * 5000 + 3)), told
+    seconds = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    print(f"\n{seconds:.1f} s of processor time, {int(kilobytes) / 1024:.0f} MB")
+    assert int(kilobytes) * 1024 < 150_000_000
