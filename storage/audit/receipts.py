@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TILE = 256
 """Entries of one remembered subtree; a power of two, so that every larger subtree is made of whole ones."""
+AT_ONCE = 64 * TILE
+"""Entries asked for together."""
 
 
 class Tiles:
@@ -43,11 +45,10 @@ class Tiles:
         with self._gate:
             if self._log != log:
                 self._log, self._hashes = log, []
-            for start in range(len(self._hashes) * TILE, size // TILE * TILE, TILE):
-                tree = Frontier()
-                for leaf in _leaves(session, start, start + TILE):
-                    tree.add(leaf)
-                self._hashes.append(tree.root())
+            end = size // TILE * TILE
+            for start in range(len(self._hashes) * TILE, end, AT_ONCE):
+                leaves = _leaves(session, start, min(end, start + AT_ONCE))
+                self._hashes += [_root(leaves[i : i + TILE]) for i in range(0, len(leaves), TILE)]
             return self._hashes[: size // TILE]
 
     def forget(self) -> None:
@@ -110,10 +111,7 @@ def of_closed(
         raise NotFound(object="entry")
 
     def subtree(first: int, last: int) -> bytes:
-        tree = Frontier()
-        for leaf in leaves[first:last]:
-            tree.add(leaf)
-        return tree.root()
+        return _root(leaves[first:last])
 
     with database.write(actor) as tx:
         kind = "size" if continues else "entry"
@@ -150,10 +148,7 @@ def _signed(session: Session, tiles: Tiles) -> tuple[dict[str, Any], Subtree]:
         if last - first == TILE:
             return whole[first // TILE]
         if last - first < TILE:
-            tree = Frontier()
-            for leaf in _leaves(session, first, last):
-                tree.add(leaf)
-            return tree.root()
+            return _root(_leaves(session, first, last))
         middle = first + split(last - first)
         return node_hash(subtree(first, middle), subtree(middle, last))
 
@@ -176,6 +171,13 @@ def _leaves(session: Session, first: int, last: int) -> list[bytes]:
     if len(found) != last - first:
         raise ChainBroken(reason="entries missing")
     return found
+
+
+def _root(leaves: list[bytes]) -> bytes:
+    tree = Frontier()
+    for leaf in leaves:
+        tree.add(leaf)
+    return tree.root()
 
 
 def _held(database: "Database", made: tuple[bytes, dict[int, str]]) -> bytes:
