@@ -1,5 +1,6 @@
 """What every route answers is described field by field, nothing else gets out, and the page has the same types."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, NotRequired
 
@@ -72,6 +73,21 @@ def test_no_two_shapes_have_one_name(description):
 def test_the_page_has_the_types_of_the_description(description):
     """`python -m app.shapes.typescript` writes them anew; the compiler then says what of the page no longer fits."""
     assert TARGET.read_text(encoding="utf-8") == written(description)
+
+
+def test_the_page_asks_for_nothing_but_shapes(description):
+    """A type written beside a request would be the page's own idea of the answer; the compiler believes it."""
+    asked = re.compile(r"\b(?:get|post|put|patch|request)<([^>(]+>?)>\(")
+    known = {*description["components"]["schemas"], "Record<string, string>", "Saved"}
+    found: set[tuple[str, str]] = set()
+    for file in set(TARGET.parent.rglob("*.ts")) - {TARGET.parent / "api.ts"}:
+        text = file.read_text(encoding="utf-8")
+        renamed = {new: old for old, new in re.findall(r"(\w+) as (\w+)", text)}
+        names = (one.removesuffix("[]") for one in asked.findall(text))
+        found |= {(file.name, renamed.get(name, name)) for name in names}
+
+    assert len(found) > 40
+    assert {one for one in found if one[1] not in known} == set()
 
 
 @pytest.mark.parametrize(

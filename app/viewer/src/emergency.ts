@@ -6,7 +6,7 @@ import { clock, t } from "./i18n";
 import { icon } from "./icons";
 import { askPassword } from "./signing";
 import { complain, toast } from "./toast";
-import type { StudyLine } from "./types";
+import type { EmergencyOpened, StudyLine } from "./types";
 
 const SHORTEST = 20;
 
@@ -35,7 +35,7 @@ async function ask(opened: () => void): Promise<void> {
     icon: "emergency",
     blocked: false,
     send: async (password, code) => {
-      const found = await post<{ until: string }>("/api/emergencies", { number: number.value.trim(), issuer: issuer.value.trim(), reason: reason.value.trim(), password, code });
+      const found = await post<EmergencyOpened>("/api/emergencies", { number: number.value.trim(), issuer: issuer.value.trim(), reason: reason.value.trim(), password, code });
       until = found.until;
     },
   });

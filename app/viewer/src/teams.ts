@@ -5,16 +5,7 @@ import { fill, h } from "./dom";
 import { action, field, table } from "./form";
 import { t } from "./i18n";
 import { complain } from "./toast";
-import type { Team } from "./types";
-
-/** Who can be in one. */
-export interface Person {
-  id: string;
-  username: string;
-  display_name: string;
-  role: string;
-  active: boolean;
-}
+import type { Person, Team } from "./types";
 
 /** The part of the page; `show` draws it for the people there are now. */
 export function teamsPart(): { element: HTMLElement; show(people: Person[]): Promise<void> } {
