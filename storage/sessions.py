@@ -16,6 +16,8 @@ from storage.users import User
 
 # A session that is touched at every request would write at every request.
 TOUCH_EVERY = timedelta(seconds=30)
+CLOCK_MAY_STEP = timedelta(minutes=1)
+"""A clock that is put right by less ends no session."""
 CODE_WITHIN = timedelta(minutes=5)
 """Between the right password and the code of the second factor."""
 ID_LENGTH = 16
@@ -99,7 +101,7 @@ def of_user(tx: Tx, user_id: str, *, idle: timedelta) -> list[OpenSession]:
             expires_at=row.expires_at,
         )
         for row in _live(tx, user_id)
-        if tx.now < row.expires_at and tx.now - row.last_seen_at < idle
+        if not _is_over(row, tx.now, idle)
     ]
 
 
@@ -128,7 +130,7 @@ def end_all(tx: Tx, user_id: str, *, but: str | None = None) -> int:
 def look_up(tx: Tx, token: str, *, idle: timedelta) -> SignedIn | None:
     """Whose session it is; None when it is unknown, idle too long, over its end, or its owner left."""
     row = tx.session.get(SessionRow, token_digest(token))
-    if row is None or row.waiting or tx.now >= row.expires_at or tx.now - row.last_seen_at >= idle:
+    if row is None or row.waiting or _is_over(row, tx.now, idle):
         return None
     try:
         user = users.get(tx, row.user_id)
@@ -138,6 +140,11 @@ def look_up(tx: Tx, token: str, *, idle: timedelta) -> SignedIn | None:
         return None
     stale = tx.now - row.last_seen_at >= TOUCH_EVERY
     return SignedIn(user=user, csrf=row.csrf, digest=row.token_sha256, expires_at=row.expires_at, stale=stale)
+
+
+def _is_over(row: SessionRow, now: datetime, idle: timedelta) -> bool:
+    """Too old, unused for too long, or last used in the future: the clock was set back, and its age is unknown."""
+    return now >= row.expires_at or not -CLOCK_MAY_STEP < now - row.last_seen_at < idle
 
 
 def touch(tx: Tx, digest: str) -> None:
@@ -158,7 +165,7 @@ def end(tx: Tx, digest: str) -> None:
 def end_expired(tx: Tx, *, idle: timedelta) -> int:
     """Forget sessions that can no longer be used; returns how many."""
     rows = tx.session.execute(select(SessionRow)).scalars().all()
-    old = [row for row in rows if tx.now >= row.expires_at or tx.now - row.last_seen_at >= idle]
+    old = [row for row in rows if _is_over(row, tx.now, idle)]
     for row in old:
         tx.session.delete(row)
     return len(old)

@@ -2,7 +2,9 @@
 
 import re
 
-from tests.app.conftest import PASSWORD
+import pytest
+
+from tests.app.conftest import PASSWORD, open_world
 
 
 def form_token(browser):
@@ -167,3 +169,14 @@ def test_guessing_gets_slower_and_never_locks_out_for_good(own_world):
 
     assert tried == [401, 401, 401, 429]
     assert attempt(PASSWORD).status_code == 303
+
+
+@pytest.mark.parametrize(("step", "status"), [(1, 200), (30, 200), (120, 401), (3600, 401), (86_400, 401)])
+def test_a_clock_that_is_set_back_prolongs_no_session(tmp_path, step, status):
+    """By less than a minute nobody notices; beyond, how old a session is cannot be told, and it is over for good."""
+    with open_world(tmp_path) as world:
+        browser = world.sign_in("clinician")
+        world.clock.advance(seconds=-step)
+
+        assert browser.get("/api/session").status_code == status
+        assert len(world.sign_in("clinician").get("/api/account/sessions").json()["sessions"]) == 1
