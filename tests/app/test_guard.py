@@ -151,7 +151,7 @@ def test_a_failure_nobody_foresaw_shows_a_number_and_no_message(world, browsers,
     def broken(*_args, **_more):
         raise RuntimeError("HONG^Gildong 1961-03-14")
 
-    monkeypatch.setattr(api.studies, "worklist", broken)
+    monkeypatch.setattr(api.worklist, "listed", broken)
 
     answer = browsers["clinician"].get("/api/studies")
 

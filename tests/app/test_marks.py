@@ -203,7 +203,9 @@ def test_a_mark_that_an_earlier_version_kept_still_tells_its_shape(world, sent):
     mark = Mark(id="1", instance_id=case.instance_id, frame=0, kind="length", geometry=old, author_id="1")
 
     with world.services.database.read(SYSTEM) as tx:
-        found = marking.measures(mark, studies.instance(tx, case.instance_id, None))
+        found = marking.measures(
+            mark, studies.instance_of(tx, studies.get(tx, case.study_id, None), case.instance_id)
+        )
 
     assert found == {"unit": "mm", "scale": "patient", "length": 2.5}
     assert marking.in_words(found) == "2.5 mm"

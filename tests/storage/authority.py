@@ -9,7 +9,7 @@ from pathlib import Path
 
 from asn1crypto import tsp
 
-from storage.pdf.signing import _stamper
+from storage.pdf.signing import _stamper, apart
 from tests.storage.seals import seal_folder
 
 
@@ -27,7 +27,8 @@ class Authority:
         """The response to a request."""
         self.asked += 1
         asked = tsp.TimeStampReq.load(request)
-        return bytes(asyncio.run(self._stamper.async_request_tsa_response(asked)).dump())
+        made = apart(lambda: asyncio.run(self._stamper.async_request_tsa_response(asked)))
+        return bytes(made.dump())
 
 
 @contextmanager
