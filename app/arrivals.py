@@ -1,6 +1,5 @@
 """Files of an upload, read while the others are still on their way: when the last one is here, most are done."""
 
-import hashlib
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any
 from app.wiring import Services
 from dicom import mirax
 from dicom.errors import DicomError
+from storage.durable import file_sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Arrivals:
             facts = self.services.decoder.inspect(path, sha256)
         except DicomError as error:
             return error
-        return Read(path, facts, sha256 or sha256_of(path))
+        return Read(path, facts, sha256 or file_sha256(path))
 
     def outcome(self, ahead: Ahead, path: Path) -> Outcome:
         """What was read of a file as it arrived; of one from an archive, or that could not be looked at then, now."""
@@ -64,9 +64,3 @@ class Arrivals:
             with suppress(OSError, RuntimeError, CancelledError):
                 return begun.result()
         return self.read(path)
-
-
-def sha256_of(path: Path) -> str:
-    """Digest of a file on scratch."""
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from app import headerless, identity, pyramids, quotas, slides
-from app.arrivals import Arrivals, Read, sha256_of
+from app.arrivals import Arrivals, Read
 from app.auth import Caller
 from app.errors import Refused
 from app.grouping import new_study
@@ -28,6 +28,7 @@ from dicom.media import walk
 from dicom.series import Member
 from storage import patients, studies, uploads
 from storage.database import Tx
+from storage.durable import file_sha256
 from storage.errors import StorageError, UnrecordedChange, WrongPatient
 from storage.files import StoredFile
 
@@ -257,7 +258,7 @@ class Intake:
             receiving.pictures.append((len(receiving.pictures), found.path, facts))
         else:
             # Written anew by the rule, it has another digest.
-            let_in = found if facts is found.facts else Read(found.path, facts, sha256_of(found.path))
+            let_in = found if facts is found.facts else Read(found.path, facts, file_sha256(found.path))
             receiving.good.append(let_in)
 
     def _take_waiting(self, receiving: Receiving) -> None:

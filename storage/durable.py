@@ -1,12 +1,19 @@
 """Files that are there whole or not at all, even when the power goes."""
 
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from storage.errors import KeyExposed
+
+
+def file_sha256(path: Path) -> str:
+    """Digest of a file, which is read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_once(path: Path, data: bytes, mode: int = 0o600) -> None:

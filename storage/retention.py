@@ -5,7 +5,6 @@ nothing of them was added for as long as the limit says: that for signed reports
 the rest. Being due erases nobody: it asks for the erasure, and a second person decides as always. A hold outranks it.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from sqlalchemy import Select, delete, func, select
 
 from storage import erasures
 from storage.database import Tx
+from storage.durable import file_sha256
 from storage.rows import (
     AddendumRow,
     AnswerRow,
@@ -123,12 +123,12 @@ def old_logs(
             continue
         if verify(file, public_pem).status != CLEAN:
             continue  # one that does not verify is evidence, and stays
-        sha256 = _digest(file)
+        sha256 = file_sha256(file)
         copy = copies / file.name if copies else None
         # The very file under two names is no second copy.
         apart = copy is not None and copy.exists() and not copy.samefile(file)
         found.append(
-            ClosedLog(file, sha256, closed_at, apart and copy is not None and _digest(copy) == sha256)
+            ClosedLog(file, sha256, closed_at, apart and copy is not None and file_sha256(copy) == sha256)
         )
     return sorted(found, key=lambda one: one.closed_at)
 
@@ -192,8 +192,3 @@ def _closed_at(file: Path) -> datetime | None:
             if line.startswith(b'{"checkpoint":'):
                 last = line
     return datetime.fromisoformat(json.loads(last)["checkpoint"]["time"]) if last else None
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as data:
-        return hashlib.file_digest(data, "sha256").hexdigest()

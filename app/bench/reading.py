@@ -4,56 +4,33 @@ The wait of a request is all of it: the session that is looked up, the study tha
 chain, the commit that the disk has confirmed, the answer.
 """
 
-import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection
-from pathlib import Path
 
 from app.auth import COOKIE, Caller
+from app.bench.processes import somebody, started
 from app.demo import drawn_files, load
 from app.settings import Settings
 from app.wiring import SYSTEM, Services
-from storage import sessions, users, worklist
+from storage import sessions, worklist
 
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[None]:
     """The web process on loopback, from its first readiness to its end."""
-    environment = {
-        **os.environ,
-        "DRAGONFLY_DATA_DIR": str(settings.data_dir),
-        "DRAGONFLY_DATABASE_URL": settings.database_url,
-        "DRAGONFLY_PORT": str(settings.port),
-        "DRAGONFLY_LOG_LEVEL": "ERROR",
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app", "serve"], env=environment, cwd=Path(__file__).parent.parent.parent
-    )
-    try:
+    with started(settings, "serve") as (process,):
         _until_ready(settings.port, process)
         yield
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 def prepared(services: Services, callers: int) -> tuple[list[str], str]:
     """Tokens of a reader's sessions, one for each caller, and the address of a drawn study that they open."""
-    with services.database.write(SYSTEM) as tx:
-        user = users.add(
-            tx,
-            services.passwords,
-            username="bench",
-            display_name="Bench",
-            role="clinician",
-            password="bench-" + os.urandom(6).hex(),
-        )
+    user = somebody(services)
     load(services, Caller(user=user, csrf=None, digest=None, ip=""), drawn_files())
     with services.database.write(SYSTEM) as tx:
         opened = [

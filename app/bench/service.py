@@ -1,9 +1,6 @@
 """The application as people meet it: upload of a series until it can be looked at, an answer, and the memory of both."""
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,11 +14,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import psutil
 
+from app.bench.processes import somebody, started
 from app.settings import Settings
 from app.wiring import SYSTEM, open_services
 from dicom.drawn import dicom_of
 from model.demo.phantoms import draw_phantom
-from storage import tokens, users
+from storage import tokens
 
 SLICES, SIDE = 100, 512
 PORT = 7991
@@ -59,15 +57,7 @@ def measure() -> Figures:
 
 def prepared(settings: Settings) -> str:
     services = open_services(settings)
-    with services.database.write(SYSTEM) as tx:
-        user = users.add(
-            tx,
-            services.passwords,
-            username="bench",
-            display_name="Bench",
-            role="clinician",
-            password="bench-" + os.urandom(6).hex(),
-        )
+    user = somebody(services)
     with services.database.write(SYSTEM) as tx:
         secret, _ = tokens.add(tx, user.id, label="bench", lifetime=timedelta(days=1), scope="write")
     services.close()
@@ -76,24 +66,8 @@ def prepared(settings: Settings) -> str:
 
 @contextmanager
 def running(settings: Settings) -> Iterator[tuple[psutil.Process, psutil.Process]]:
-    environment = {
-        **os.environ,
-        "DRAGONFLY_DATA_DIR": str(settings.data_dir),
-        "DRAGONFLY_PORT": str(settings.port),
-        "DRAGONFLY_LOG_LEVEL": "ERROR",
-    }
-    root = Path(__file__).parent.parent.parent
-    parts = [
-        subprocess.Popen([sys.executable, "-m", "app", verb], env=environment, cwd=root)
-        for verb in ("serve", "work")
-    ]
-    try:
-        yield psutil.Process(parts[0].pid), psutil.Process(parts[1].pid)
-    finally:
-        for part in parts:
-            part.terminate()
-        for part in parts:
-            part.wait(60)
+    with started(settings, "serve", "work") as (web, worker):
+        yield psutil.Process(web.pid), psutil.Process(worker.pid)
 
 
 class Client:

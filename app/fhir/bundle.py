@@ -12,7 +12,6 @@ from typing import Any
 
 from app import sections
 from app.fhir.values import (
-    OURS,
     address,
     attached,
     coded,
@@ -26,11 +25,11 @@ from app.fhir.values import (
 )
 from storage.answers import StoredAnswer
 from storage.audit.canonical import canonical
+from storage.audit.messages import DCM, OURS
 from storage.reports import Report
 from storage.studies import Series, Study
 
 KIND = "application/fhir+json"
-DICOM = "http://dicom.nema.org/resources/ontology/DCM"
 STATUS = {"draft": "partial", "preliminary": "preliminary", "final": "final", "amended": "amended"}
 GENDER = {"M": "male", "F": "female", "O": "other"}
 # Groups of a person's name (PS3.5 6.2.1.1) as ISO 21090 calls them.
@@ -247,7 +246,7 @@ def _series(uid: str, parts: Sequence[Series]) -> dict[str, Any]:
 
 
 def _modality(code: str) -> dict[str, Any]:
-    return {"system": DICOM, "code": text(code) or "OT"}
+    return {"system": DCM, "code": text(code) or "OT"}
 
 
 def _models(used: Sequence[StoredAnswer]) -> list[Mapping[str, Any]]:

@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime
 from hashlib import sha1
 from typing import Any
 
-OURS = "urn:dragonfly-med"
-TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
+from storage.audit.messages import OURS, TERMINOLOGY
+
 OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 LONGEST_OID = 64
 _UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")

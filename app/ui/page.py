@@ -80,8 +80,8 @@ async def _mount_pages(app: FastAPI, scratch: Path) -> None:
 
 
 def _blocks(islands: dict[str, str]) -> gr.Blocks:
-    # As `Blocks.route` adds a page. Entered anew for each, the blocks would build an application of ninety
-    # routes at every exit, and throw it away: that was a sixth of the start.
+    # As `Blocks.route` adds a page. Entered anew for each, the blocks would build an application with all of
+    # Gradio's routes at every exit, and throw it away.
     with gr.Blocks(analytics_enabled=False, title=TITLE, fill_width=True) as blocks:
         _place(islands[""])
         for route, island in islands.items():

@@ -1,6 +1,5 @@
 """Writing both archives: keys first, then files and database of the same moment."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -19,7 +18,7 @@ from storage.audit.log import stamp
 from storage.backup.archive import FORMAT, MANIFEST, PUBLIC, Writer, writing
 from storage.backup.databases import Snapshot, snapshot
 from storage.database import Actor, Database, new_id
-from storage.durable import sync_folder
+from storage.durable import file_sha256, sync_folder
 from storage.errors import ArchiveBroken
 from storage.files import FileStore
 from storage.rows import AuditHeadRow, FileRow, PatientKeyRow
@@ -79,8 +78,8 @@ def save(
             "backup.finished",
             object_type="backup",
             object_id=backup_id,
-            output_sha256=_digest(data),
-            keys_sha256=_digest(keys),
+            output_sha256=file_sha256(data),
+            keys_sha256=file_sha256(keys),
             bytes=data.stat().st_size,
             files=count,
         )
@@ -136,11 +135,6 @@ def _save_data(
     archive.add_stream("database", moment.dump())
     archive.seal(database.audit_keys.sign)
     return count, total
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _has_key(database: Database, patient_id: str) -> bool:
