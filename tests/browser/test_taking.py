@@ -45,7 +45,7 @@ def test_the_account_shows_what_is_used(house: House, watcher: Watcher) -> None:
     seen(page, "quotas-en")
 
     assert _numbers(page)[1:] == ["of 500", "of 100", "of 2000"]
-    assert _numbers(page)[0].endswith("of 1024.00 GB")
+    assert _numbers(page)[0].endswith("of 1.00 TB")
     other = watcher.person(house.address)
     pages.sign_in(other, "auditor")
     ready(other, "/audit/account")
@@ -54,4 +54,4 @@ def test_the_account_shows_what_is_used(house: House, watcher: Watcher) -> None:
 
 def _numbers(page: Page) -> list[str]:
     told = page.locator("[data-quotas] tbody td:last-child").all_inner_texts()
-    return [one if "GB" in one else one.split(" ", 1)[1] for one in told]
+    return [one if "TB" in one else one.split(" ", 1)[1] for one in told]

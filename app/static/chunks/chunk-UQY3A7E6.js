@@ -1,0 +1,1 @@
+import{d as e}from"./chunk-K73T5FXX.js";import{f as i,o,v as t}from"./chunk-DWQQ77SL.js";async function l(n,r,a=""){await e({title:n,words:[t("p",{class:"muted"},o("ui.take.hint"))],button:o("ui.take.confirm"),blocked:!1,leave:!0,send:(s,m)=>i("/api/grants",{target:r,password:s,code:m})})&&t("a",{href:r,download:a}).click()}export{l as a};
